@@ -1,0 +1,2 @@
+//! Everything Squall decides without touching the world.
+#![forbid(unsafe_code)]

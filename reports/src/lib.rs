@@ -1,0 +1,2 @@
+//! A recorded run in, reports out.
+#![forbid(unsafe_code)]

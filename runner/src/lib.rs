@@ -1,0 +1,2 @@
+//! The coordinator.
+#![forbid(unsafe_code)]
