@@ -1,0 +1,6 @@
+//! The run as a state machine: events in, commands out.
+mod command;
+mod phase;
+
+pub use command::{Command, WatchOrder};
+pub use phase::Phase;

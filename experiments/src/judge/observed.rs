@@ -1,0 +1,113 @@
+//! What was seen of one watched source, as the history keeps it and the judge takes it.
+
+use super::Reading;
+use crate::moment::Moment;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// What is being watched: a claim, a step's witness, a `waitFor`. The names of an experiment are one
+/// flat set, so the name of the claim or step is enough.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WatchName(pub String);
+
+impl fmt::Display for WatchName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The labels of a series.
+pub type Labels = BTreeMap<String, String>;
+
+/// A value at a time of the source's clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sample(
+    /// When, by the source's clock.
+    pub Timestamp,
+    /// What.
+    pub Reading,
+);
+
+/// Values of one series, oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Series {
+    /// Its labels; empty for a source that has one value.
+    pub labels: Labels,
+    /// Its values, oldest first, no two at one time.
+    pub samples: Vec<Sample>,
+}
+
+/// How a source is sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// Time between samples: the scrape interval (the coarsest, of several targets), or `every`.
+    pub interval: Duration,
+    /// How long one sample may take: the scrape timeout.
+    pub timeout: Duration,
+}
+
+/// One answer of a source: it replaces whatever was known of `(from, until]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chunk {
+    /// Exclusive.
+    pub from: Timestamp,
+    /// Inclusive. Everything up to here has been asked for.
+    pub until: Timestamp,
+    /// Up to here nothing can arrive late any more (`until` less two intervals and the timeout).
+    pub settled: Timestamp,
+    /// The source's values. For a plain selector: its raw samples. Otherwise: one per step of one
+    /// interval. For `totals`: empty, the leaves say it all.
+    pub values: Vec<Series>,
+    /// Raw samples of each leaf of a query, in the order of [`QueryShape::leaves`](crate::claim::QueryShape).
+    /// A plain selector's are not repeated: `leaves` is empty and `values` is the leaf.
+    pub leaves: Vec<Vec<Series>>,
+    /// What the source warned of.
+    pub warnings: Vec<String>,
+}
+
+/// All that is known of one watched source: [`Chunk`]s folded in the order they came.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// How it is sampled.
+    pub sampling: Sampling,
+    /// The first time that was asked for, exclusive. `None`: nothing yet.
+    pub from: Option<Timestamp>,
+    /// The last time that was asked for.
+    pub until: Option<Timestamp>,
+    /// Up to here nothing can arrive late any more.
+    pub settled: Option<Timestamp>,
+    /// The source's values.
+    pub values: Vec<Series>,
+    /// Raw samples of each leaf.
+    pub leaves: Vec<Vec<Series>>,
+    /// What the source warned of, each once.
+    pub warnings: Vec<String>,
+    /// The source's last error, if it has not answered since.
+    pub error: Option<String>,
+}
+
+/// Turns the run's time into a metric source's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// The runner's wall clock when the run began.
+    pub began: Timestamp,
+    /// The source's clock less the runner's, measured in preflight; zero for `http` and `exec`.
+    pub skew: SignedDuration,
+}
+
+impl Clock {
+    /// The source's time of a moment. Uses elapsed time: a wall clock that is set meanwhile bends nothing.
+    pub fn at(&self, moment: Moment) -> Timestamp {
+        let elapsed = SignedDuration::try_from(moment.elapsed).unwrap_or(SignedDuration::MAX);
+        self.began.saturating_add(elapsed).and_then(|at| at.saturating_add(self.skew)).unwrap_or(Timestamp::MAX)
+    }
+}

@@ -1,0 +1,4 @@
+//! The plan: what would be hit, when, by what; touches nothing.
+mod planned;
+
+pub use planned::{Bounds, Plan, PlannedStep};

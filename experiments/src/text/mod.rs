@@ -1,0 +1,1 @@
+//! YAML in, all problems at once out.
