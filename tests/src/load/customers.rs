@@ -21,7 +21,7 @@ const BUCKETS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75,
 /// What a request may end in: a status code, no answer in time, no connection or a broken one.
 const CODES: [&str; 7] = ["200", "500", "502", "503", "504", "timeout", "error"];
 /// How long a customer waits.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Outcome {

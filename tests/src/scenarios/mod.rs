@@ -128,8 +128,7 @@ defaults
     mode http
     timeout connect 300ms
     timeout client 10s
-    timeout server 1s
-    timeout check 400ms
+    timeout check 2s
     option redispatch 1
     retries 3
 frontend metrics
