@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::control::{Reply, Request};
+use crate::http;
 use crate::network;
 use crate::programs::{Program, Programs, lab_binary};
 use crate::promql;
@@ -26,7 +27,7 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How often the supervisor looks for ended processes.
 const TURN: Duration = Duration::from_millis(20);
 /// How often readiness is asked for.
-const READY_POLL: Duration = Duration::from_millis(200);
+const READY_POLL: Duration = Duration::from_millis(100);
 
 /// What to do with the world's directory at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,10 +62,19 @@ fn build_and_serve(scenario: Scenario, twin: Twin, directory: &Path, kept: Direc
     for instance in &blueprint.instances {
         supervisor.start(instance.part(&lab))?;
     }
+    // What stands in front comes last, as in any deployment: a balancer's first check would take a server out that
+    // is only late.
+    wait_until(&mut supervisor, "an instance does not answer", || {
+        let well = |url: String| http::request("GET", &url).is_ok_and(|(code, _)| code == 200);
+        blueprint.instances.iter().map(|instance| format!("http://{}/healthz", instance.service())).all(well)
+    })?;
     for part in blueprint.outside {
         supervisor.start(part)?;
     }
-    wait_until_ready(&mut supervisor, &blueprint.ready_when)?;
+    for query in &blueprint.ready_when {
+        let has_result = || promql::query(query).is_ok_and(|series| !series.is_empty());
+        wait_until(&mut supervisor, &format!("no result for `{query}`"), has_result)?;
+    }
     std::fs::write(directory.join("ready"), "").context("write the ready marker")?;
     say(&Reply::Ready);
     serve(&mut supervisor, &requests)
@@ -92,7 +102,8 @@ fn read_requests(directory: PathBuf, kept: Directory) -> Receiver<Request> {
     receiver
 }
 
-fn wait_until_ready(supervisor: &mut Supervisor, ready_when: &[String]) -> Result<()> {
+/// Keeps the supervisor going until a condition holds. A part that ends meanwhile ends the waiting.
+fn wait_until(supervisor: &mut Supervisor, otherwise: &str, condition: impl Fn() -> bool) -> Result<()> {
     let deadline = Instant::now() + READY_WITHIN;
     let mut next_look = Instant::now();
     loop {
@@ -103,12 +114,10 @@ fn wait_until_ready(supervisor: &mut Supervisor, ready_when: &[String]) -> Resul
         }
         if now >= next_look {
             next_look = now + READY_POLL;
-            let Some(missing) =
-                ready_when.iter().find(|query| !promql::query(query).is_ok_and(|seen| !seen.is_empty()))
-            else {
+            if condition() {
                 return Ok(());
-            };
-            ensure!(now < deadline, "the world was not ready in {READY_WITHIN:?}: no result for `{missing}`");
+            }
+            ensure!(now < deadline, "the world was not ready in {READY_WITHIN:?}: {otherwise}");
         }
         std::thread::sleep(TURN);
     }

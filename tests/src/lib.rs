@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod blueprint;
+pub mod catalog;
 mod client;
 mod control;
 mod duration;

@@ -68,26 +68,30 @@ fn find_or_fetch(name: &str, package: &str) -> Result<Program> {
     }
     let profile = binaries_folder()?;
     let store = profile.parent().context("find the target directory")?.join("lab-programs");
+    let root = store.join(name);
+    if let Some(program) = unpacked(name, &root) {
+        return Ok(program);
+    }
     fs::create_dir_all(&store).with_context(|| format!("create {}", store.display()))?;
     // Parallel tests wait here for whoever came first.
     let lock = File::create(store.join("lock")).context("create the lock of the lab's programs")?;
     lock.lock().context("lock the lab's programs")?;
-
-    let root = store.join(name);
-    let program = Program { path: root.join("usr/bin").join(name), libraries: Some(library_folder(&root)) };
-    let program =
-        if program.path.exists() { program } else { Program { path: root.join("usr/sbin").join(name), ..program } };
-    if root.exists() {
+    if let Some(program) = unpacked(name, &root) {
         return Ok(program);
     }
     // Unpacked beside and renamed at the end: half a program is never taken for a whole one.
-    let unpacked = store.join(format!("{name}.unpacking"));
-    let _ = fs::remove_dir_all(&unpacked);
-    unpack_with_libraries(name, package, &unpacked)
+    let unpacking = store.join(format!("{name}.unpacking"));
+    let _ = fs::remove_dir_all(&unpacking);
+    unpack_with_libraries(name, package, &unpacking)
         .with_context(|| format!("fetch {name}: it is not on PATH, and package `{package}` could not be unpacked"))?;
-    fs::rename(&unpacked, &root).with_context(|| format!("move {name} into place"))?;
-    drop(lock);
-    find_or_fetch(name, package)
+    fs::rename(&unpacking, &root).with_context(|| format!("move {name} into place"))?;
+    unpacked(name, &root).with_context(|| format!("package `{package}` has no program `{name}`"))
+}
+
+/// The program in a folder that a package was unpacked into.
+fn unpacked(name: &str, root: &Path) -> Option<Program> {
+    let path = ["usr/bin", "usr/sbin"].map(|folder| root.join(folder).join(name)).into_iter().find(|p| p.is_file())?;
+    Some(Program { path, libraries: Some(library_folder(root)) })
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
@@ -101,11 +105,8 @@ fn on_path(name: &str) -> Option<PathBuf> {
 
 fn unpack_with_libraries(name: &str, package: &str, root: &Path) -> Result<()> {
     unpack(package, root)?;
-    let binary = ["usr/bin", "usr/sbin"]
-        .map(|folder| root.join(folder).join(name))
-        .into_iter()
-        .find(|path| path.is_file())
-        .with_context(|| format!("package `{package}` has no program `{name}`"))?;
+    let program = unpacked(name, root).with_context(|| format!("package `{package}` has no program `{name}`"))?;
+    let binary = program.path;
 
     let mut seen = BTreeSet::from([package.to_owned()]);
     let mut waiting = vec![package.to_owned()];

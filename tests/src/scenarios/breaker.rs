@@ -26,8 +26,9 @@ pub(super) fn blueprint(twin: Twin, programs: &Programs, lab: &Program) -> Bluep
         Twin::Broken => ("retry-on conn-failure 500", "observe layer4"),
     };
     let mut configuration = haproxy_head();
-    configuration +=
-        &format!("backend backends\n    balance roundrobin\n    timeout server 3s\n    option httpchk GET /healthz\n    {retry}\n");
+    configuration += &format!(
+        "backend backends\n    balance roundrobin\n    timeout server 3s\n    option httpchk GET /healthz\n    {retry}\n"
+    );
     for instance in &instances {
         let check = format!("check inter 1s fall 3 rise 15 {observe} error-limit 5 on-error mark-down");
         configuration += &format!("    server {} {} {check}\n", instance.name, instance.service());

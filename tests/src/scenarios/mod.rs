@@ -120,10 +120,14 @@ fn ready_when(targets: &[Target]) -> Vec<String> {
 }
 
 /// The head of every HAProxy configuration, and the listener with its metrics.
+///
+/// All servers are checked in the first half second. HAProxy would spread the first checks over a whole interval, and
+/// takes a server that was never checked out at its first failure, whatever `fall` says: no twin would be reliable.
 fn haproxy_head() -> String {
     format!(
         "global
     maxconn 2000
+    max-spread-checks 500
 defaults
     mode http
     timeout connect 300ms

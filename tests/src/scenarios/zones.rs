@@ -22,7 +22,8 @@ pub(super) fn blueprint(twin: Twin, programs: &Programs, lab: &Program) -> Bluep
         Twin::Broken => "check inter 30s fall 10 rise 2",
     };
     let mut configuration = haproxy_head();
-    configuration += "backend backends\n    balance roundrobin\n    timeout server 1s\n    option httpchk GET /healthz\n";
+    configuration +=
+        "backend backends\n    balance roundrobin\n    timeout server 1s\n    option httpchk GET /healthz\n";
     configuration += "    retry-on conn-failure empty-response response-timeout\n";
     for instance in &instances {
         configuration += &format!("    server {} {} {check}\n", instance.name, instance.service());
