@@ -1,8 +1,13 @@
 //! Worlds begin complete, end when told, and say what died in them.
 
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use squall_tests::programs::lab_binary;
 use squall_tests::{Scenario, Twin, World};
 
 use crate::eventually;
@@ -34,7 +39,7 @@ fn worlds_run_side_by_side_and_their_names_are_private() {
     for world in [&good, &twin] {
         assert!(world.read(["ip", "netns"]).unwrap().contains("backend-z2"));
     }
-    let outside = std::process::Command::new("ip").arg("netns").output().unwrap();
+    let outside = Command::new("ip").arg("netns").output().unwrap();
     assert!(!String::from_utf8_lossy(&outside.stdout).contains("backend-z2"));
 
     let directory = good.directory().to_owned();
@@ -97,4 +102,18 @@ fn commands_keep_their_exit_codes_and_can_be_killed_alone() {
     assert_eq!(parent.wait(SOON).unwrap().status.code(), Some(128 + Signal::SIGKILL as i32));
     world.read(["kill", "-0", &child]).expect("its child lives on, as a runner's agent would");
     world.finish().unwrap();
+}
+
+#[test]
+fn an_interrupt_is_for_the_command_and_not_for_the_parts() {
+    let script = "trap 'echo reverted; exit 5' INT; echo running; while :; do sleep 0.1; done";
+    let mut lab = Command::new(lab_binary().unwrap());
+    lab.args(["up", "--scenario", "zones", "--", "sh", "-c", script]).stdin(Stdio::null()).stdout(Stdio::piped());
+    // A terminal sends Ctrl-C to the whole process group in its foreground.
+    let mut lab = lab.process_group(0).spawn().unwrap();
+    let mut lines = BufReader::new(lab.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert_eq!(lines.next().as_deref(), Some("running"));
+    killpg(Pid::from_raw(lab.id().cast_signed()), Signal::SIGINT).unwrap();
+    assert_eq!(lines.next().as_deref(), Some("reverted"));
+    assert_eq!(lab.wait().unwrap().code(), Some(5), "its exit code comes through, so no part has died");
 }
