@@ -2,7 +2,8 @@
 //!
 //! A program comes from PATH. Where it is not there, and the machine is Debian-like, its package and the shared
 //! libraries it lacks are downloaded with `apt-get download` and unpacked with `dpkg -x` into
-//! `target/lab-programs/`. Nothing is installed, enabled or started on the user's machine, and no root is needed.
+//! `target/lab-programs/`. Nothing is installed, enabled or started on the user's machine, and no root is
+//! needed, not even for the package lists.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -82,7 +83,8 @@ fn find_or_fetch(name: &str, package: &str) -> Result<Program> {
     // Unpacked beside and renamed at the end: half a program is never taken for a whole one.
     let unpacking = store.join(format!("{name}.unpacking"));
     let _ = fs::remove_dir_all(&unpacking);
-    unpack_with_libraries(name, package, &unpacking)
+    Apt::ready_for(package, &store)
+        .and_then(|apt| unpack_with_libraries(&apt, name, package, &unpacking))
         .with_context(|| format!("fetch {name}: it is not on PATH, and package `{package}` could not be unpacked"))?;
     fs::rename(&unpacking, &root).with_context(|| format!("move {name} into place"))?;
     unpacked(name, &root).with_context(|| format!("package `{package}` has no program `{name}`"))
@@ -103,8 +105,8 @@ fn on_path(name: &str) -> Option<PathBuf> {
         .find(|p| p.is_file())
 }
 
-fn unpack_with_libraries(name: &str, package: &str, root: &Path) -> Result<()> {
-    unpack(package, root)?;
+fn unpack_with_libraries(apt: &Apt, name: &str, package: &str, root: &Path) -> Result<()> {
+    apt.unpack(package, root)?;
     let program = unpacked(name, root).with_context(|| format!("package `{package}` has no program `{name}`"))?;
     let binary = program.path;
 
@@ -112,9 +114,9 @@ fn unpack_with_libraries(name: &str, package: &str, root: &Path) -> Result<()> {
     let mut waiting = vec![package.to_owned()];
     let mut missing = missing_libraries(&binary, root)?;
     while let Some(next) = waiting.pop().filter(|_| !missing.is_empty()) {
-        for library in library_dependencies(&next)? {
+        for library in apt.library_dependencies(&next)? {
             if seen.insert(library.clone()) && !is_installed(&library)? {
-                unpack(&library, root)?;
+                apt.unpack(&library, root)?;
                 waiting.push(library);
             }
         }
@@ -124,17 +126,61 @@ fn unpack_with_libraries(name: &str, package: &str, root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn unpack(package: &str, root: &Path) -> Result<()> {
-    let downloads = root.with_extension("packages");
-    let _ = fs::remove_dir_all(&downloads);
-    fs::create_dir_all(&downloads).with_context(|| format!("create {}", downloads.display()))?;
-    eprintln!("lab: fetching package {package} (apt-get download, unpacked into {})", root.display());
-    succeed(Command::new("apt-get").args(["download", "-q", package]).current_dir(&downloads))?;
-    for entry in fs::read_dir(&downloads).context("list the downloaded packages")? {
-        let archive = entry.context("list the downloaded packages")?.path();
-        succeed(Command::new("dpkg").arg("-x").arg(&archive).arg(root))?;
+/// Debian's package tools, with the machine's package lists, or with lists of our own where it has none.
+struct Apt {
+    options: Vec<String>,
+}
+
+impl Apt {
+    /// Tools that know `package`. Needs no root: lists of our own are kept in `store`.
+    fn ready_for(package: &str, store: &Path) -> Result<Self> {
+        let machine = Self { options: Vec::new() };
+        if machine.knows(package) {
+            return Ok(machine);
+        }
+        let state = store.join("apt");
+        fs::create_dir_all(state.join("lists/partial")).with_context(|| format!("create {}", state.display()))?;
+        fs::create_dir_all(state.join("cache/archives/partial")).context("create a cache for apt")?;
+        let option = |key: &str, folder: &str| ["-o".to_owned(), format!("{key}={}", state.join(folder).display())];
+        let own = Self { options: [option("Dir::State::Lists", "lists"), option("Dir::Cache", "cache")].concat() };
+        if !own.knows(package) {
+            eprintln!("lab: this machine has no package lists: fetching them into {}", state.display());
+            succeed(own.command("apt-get").args(["-q", "update"]))?;
+        }
+        Ok(own)
     }
-    fs::remove_dir_all(&downloads).with_context(|| format!("remove {}", downloads.display()))
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        // As root, apt would become `_apt` for downloads, who may not write into our folders.
+        command.args(["-o", "APT::Sandbox::User=root"]).args(&self.options);
+        command
+    }
+
+    fn knows(&self, package: &str) -> bool {
+        succeed(self.command("apt-cache").args(["show", "--no-all-versions", package])).is_ok()
+    }
+
+    fn unpack(&self, package: &str, root: &Path) -> Result<()> {
+        let downloads = root.with_extension("packages");
+        let _ = fs::remove_dir_all(&downloads);
+        fs::create_dir_all(&downloads).with_context(|| format!("create {}", downloads.display()))?;
+        eprintln!("lab: fetching package {package} (apt-get download, unpacked into {})", root.display());
+        succeed(self.command("apt-get").args(["-q", "download", package]).current_dir(&downloads))?;
+        for entry in fs::read_dir(&downloads).context("list the downloaded packages")? {
+            let archive = entry.context("list the downloaded packages")?.path();
+            succeed(Command::new("dpkg").arg("-x").arg(&archive).arg(root))?;
+        }
+        fs::remove_dir_all(&downloads).with_context(|| format!("remove {}", downloads.display()))
+    }
+
+    /// Libraries a package depends on directly. Script libraries (`libjs-...`) are of no use to a loader.
+    fn library_dependencies(&self, package: &str) -> Result<Vec<String>> {
+        let output = succeed(self.command("apt-cache").args(["depends", package]))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+        Ok(names.filter(|name| name.starts_with("lib") && !name.starts_with("libjs-")).map(str::to_owned).collect())
+    }
 }
 
 /// The names of shared libraries that the dynamic loader would not find.
@@ -142,14 +188,6 @@ fn missing_libraries(binary: &Path, root: &Path) -> Result<Vec<String>> {
     let output = succeed(Command::new("ldd").arg(binary).env("LD_LIBRARY_PATH", library_folder(root)))?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().filter_map(|line| Some(line.trim().strip_suffix(" => not found")?.to_owned())).collect())
-}
-
-/// Libraries a package depends on directly. Script libraries (`libjs-...`) are of no use to a loader.
-fn library_dependencies(package: &str) -> Result<Vec<String>> {
-    let output = succeed(Command::new("apt-cache").args(["depends", package]))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
-    Ok(names.filter(|name| name.starts_with("lib") && !name.starts_with("libjs-")).map(str::to_owned).collect())
 }
 
 fn is_installed(package: &str) -> Result<bool> {
