@@ -35,3 +35,13 @@ pub fn encode(text: &str) -> String {
     let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     text.bytes().map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_promql_is_made_of_survives_a_query_string() {
+        assert_eq!(encode("a{b=\"c d\"}[2s] + 1"), "a%7Bb%3D%22c%20d%22%7D%5B2s%5D%20%2B%201");
+    }
+}

@@ -19,7 +19,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -59,9 +59,11 @@ impl World {
         Self::start_at(scenario, twin, directory, Some(temporary))
     }
 
-    /// Starts a world in a directory of the caller's, which stays.
+    /// Starts a world in a directory of the caller's, which must be new or empty, and stays.
     pub fn start_in(scenario: Scenario, twin: Twin, directory: &Path) -> Result<Self> {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+        let is_empty = fs::read_dir(directory).context("look into the world's directory")?.next().is_none();
+        ensure!(is_empty, "{} is not empty: an older world's samples would count in this one", directory.display());
         let directory = directory.canonicalize().with_context(|| format!("find {}", directory.display()))?;
         Self::start_at(scenario, twin, directory, None)
     }
@@ -90,6 +92,13 @@ impl World {
     /// Where the world keeps `inventory.yaml`, `squall.yaml`, `run/NAME.pid`, `logs/NAME.log`.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Writes a file into the world's directory: an experiment, say.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.directory.join(name);
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        Ok(path)
     }
 
     /// The pid of the world's first process, seen from here.
@@ -209,7 +218,13 @@ impl World {
     }
 
     fn reply(&mut self, within: Duration) -> Result<Reply> {
-        self.replies.recv_timeout(within).with_context(|| format!("no answer from the world in {within:?}"))
+        match self.replies.recv_timeout(within) {
+            Ok(reply) => Ok(reply),
+            Err(RecvTimeoutError::Timeout) => bail!("no answer from the world in {within:?}"),
+            Err(RecvTimeoutError::Disconnected) => {
+                bail!("the world ended without a word: may namespaces be made here?")
+            }
+        }
     }
 
     fn end(&mut self) -> Result<()> {

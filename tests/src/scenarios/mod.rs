@@ -182,3 +182,31 @@ pub fn prometheus(programs: &Programs, directory: &Path) -> Part {
         on_death: OnDeath::FailTheWorld,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prometheus_scrapes_each_target_at_its_own_pace_under_its_own_name() {
+        let targets = [Target::of(&leaf("payments", Zone::Z2), ORDINARY), load_target()];
+        insta::assert_snapshot!(prometheus_configuration(&targets), @r#"
+        global:
+          scrape_interval: 500ms
+          evaluation_interval: 500ms
+        scrape_configs:
+          - job_name: load
+            scrape_interval: 200ms
+            scrape_timeout: 200ms
+            static_configs:
+              - targets: ["10.0.0.2:9100"]
+                labels: {"instance":"load"}
+          - job_name: payments
+            scrape_interval: 500ms
+            scrape_timeout: 500ms
+            static_configs:
+              - targets: ["10.0.2.10:8080"]
+                labels: {"app":"payments","instance":"payments-z2","zone":"z2"}
+        "#);
+    }
+}

@@ -66,3 +66,24 @@ allow: [exec, irreversible]
         history.display()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenarios::leaf;
+
+    #[test]
+    fn an_instance_is_known_by_its_pidfile_its_namespace_and_its_addresses() {
+        let entry = inventory_entry(&leaf("payments", Zone::Z2), "shop", Path::new("/world"));
+        insta::assert_snapshot!(entry, @r#"
+            - name: payments-z2
+              namespace: shop
+              labels: {app: payments}
+              node: node-z2
+              addresses: ["10.0.2.10", "fd00:2::10"]
+              process: {pidfile: "/world/run/payments-z2.pid"}
+              netns: payments-z2
+              series: {instance: payments-z2}
+        "#);
+    }
+}
