@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test's helper that cannot go on fails the test")]
 
+mod house;
 mod mechanisms;
 mod orphans;
 mod twins;

@@ -1,4 +1,4 @@
-//! What a world consists of, as plain data: written by a scenario, built by [`crate::init`].
+//! What a world consists of, as plain data: written by a scenario, built by `init`.
 //!
 //! ```text
 //!   outside (10.0.0.2) --- hub --+-- zone z1 (10.0.1.0/24, fd00:1::/64) -- one namespace per instance

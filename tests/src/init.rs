@@ -1,7 +1,7 @@
 //! The first process of a world: builds it, says when it is ready, keeps it alive, and ends it.
 //!
 //! It is PID 1 of the world's pid namespace. When it ends, the kernel kills every process in the world; with the last
-//! of them the network and mount namespaces vanish too. It ends when its stdin does, see [`crate::control`].
+//! of them the network and mount namespaces vanish too. It ends when its stdin does, see `control.rs`.
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};

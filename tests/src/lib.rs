@@ -21,6 +21,7 @@ pub mod blueprint;
 pub mod catalog;
 mod client;
 mod control;
+pub mod demo;
 mod duration;
 pub mod enter;
 mod exposition;

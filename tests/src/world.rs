@@ -2,7 +2,7 @@
 //!
 //! One child in new pid, mount and network namespaces (and a user namespace when not root). Ports are fixed, so many
 //! worlds run side by side. Everything in a world dies with its holder, also when the holder is SIGKILLed: the first
-//! process of the world sees the end of its input ([`crate::control`]) and ends, and the kernel ends the rest.
+//! process of the world sees the end of its input (`control.rs`) and ends, and the kernel ends the rest.
 //!
 //! ```no_run
 //! use squall_tests::{Scenario, Twin, World};

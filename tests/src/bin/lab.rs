@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use squall_tests::init::Directory;
 use squall_tests::programs::Programs;
-use squall_tests::{Scenario, Twin, World, enter, init, load, promql, shop};
+use squall_tests::{Scenario, Twin, World, demo, enter, init, load, promql, shop};
 
 /// Squall's lab: small real systems in namespaces, to be hurt.
 #[derive(Debug, Parser)]
@@ -35,6 +35,12 @@ enum Command {
         /// What to run in it; without a command the world stays up until Ctrl-C
         #[arg(last = true)]
         command: Vec<String>,
+    },
+    /// Run every ready experiment, each on a world of its own
+    Demo {
+        /// Where to put the HTML reports
+        #[arg(long, default_value = "target/demo")]
+        reports: PathBuf,
     },
     /// Run a command in a world that is up
     Enter {
@@ -85,6 +91,7 @@ enum Command {
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
         Command::Up { scenario, twin, dir, command } => up(scenario, twin_of(twin), dir.as_deref(), &command),
+        Command::Demo { reports } => demo::run(&reports),
         Command::Enter { world, dir, command } => enter::enter(world, &dir, &command),
         Command::Fetch => {
             let programs = Programs::fetch()?;
