@@ -109,17 +109,9 @@ impl World {
     /// A command that will run in the world, outside the zones, in the world's directory. `squall` and `lab` are on
     /// its PATH as built beside this program. Its exit code is the command's; 128 + N means killed by signal N.
     pub fn command<S: AsRef<str>>(&self, words: impl IntoIterator<Item = S>) -> Result<Command> {
-        let lab = lab_binary()?;
-        let binaries = lab.parent().context("find the folder of the lab binary")?.to_owned();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let sbin = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-        let folders = [binaries].into_iter().chain(std::env::split_paths(&path)).chain(sbin);
-        let mut command = Command::new(lab);
+        let mut command = Command::new(lab_binary()?);
         command.args(["enter", "--world", &self.first_process.to_string(), "--dir"]).arg(&self.directory).arg("--");
         command.args(words.into_iter().map(|word| word.as_ref().to_owned()));
-        command.env("PATH", std::env::join_paths(folders).context("compose PATH")?);
-        // What the tools under test remember stays in the world's directory.
-        command.env("HOME", self.directory.join("home")).env("XDG_STATE_HOME", self.directory.join("state"));
         Ok(command)
     }
 
