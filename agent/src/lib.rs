@@ -1,1 +1,5 @@
 //! The node agent.
+pub mod faults;
+pub mod kernel;
+pub mod netlink;
+pub mod unsafe_calls;
