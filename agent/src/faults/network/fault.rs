@@ -7,7 +7,7 @@ use super::traffic::{LEASE, lease_element};
 use crate::kernel::{NamespaceError, in_namespace};
 use crate::netlink::nftables::{Batch, CounterTotals, Expression, Family, Table, counters};
 use crate::netlink::queue::Queue;
-use crate::netlink::{NetlinkError, Protocol, Socket, links};
+use crate::netlink::{Link, NetlinkError, Protocol, Socket, links};
 use nix::errno::Errno;
 use squall_experiments::fault::{Evidence, NetworkOrder, Refusal, RefusalKind};
 use squall_experiments::name::FaultId;
@@ -106,9 +106,13 @@ impl NetworkFault {
         let (plan, owner, queue) = in_namespace(namespace, || {
             let links = links(&mut Socket::open(Protocol::Route)?)?;
             let plan = plan(id, order, &links, CONTROL, lease).map_err(InjectError::Refused)?;
-            let queue = plan.hold.as_ref().map(|hold| Queue::bind_free(FIRST_QUEUE, capacity(hold))).transpose()?;
-            Ok::<_, InjectError>((plan, Socket::open(Protocol::Netfilter)?, queue))
+            let (owner, queue) = open(&plan)?;
+            Ok::<_, InjectError>((plan, owner, queue))
         })??;
+        Self::carry_out(id, plan, owner, queue)
+    }
+
+    fn carry_out(id: &FaultId, plan: Plan, owner: Socket, queue: Option<Queue>) -> Result<Self, InjectError> {
         let Plan { drops, hold, backend } = plan;
         let mut fault = Self {
             backend,
@@ -241,6 +245,27 @@ impl Drop for NetworkFault {
             tracing::warn!(%errors, table = self.name, "a network fault was dropped and its revert complained");
         }
     }
+}
+
+/// Carries an order out in the calling thread's network namespace, on its loopback, and takes it away at once:
+/// whether this kernel and these privileges can. Gives back the backend.
+///
+/// # Errors
+/// What forbids it.
+pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
+    let loopback = links(&mut Socket::open(Protocol::Route)?)?;
+    let as_another: Vec<Link> = loopback.into_iter().map(|link| Link { loopback: false, ..link }).collect();
+    let id = FaultId::new("probe");
+    let plan = plan(&id, order, &as_another, CONTROL, Duration::from_secs(1)).map_err(InjectError::Refused)?;
+    let (owner, queue) = open(&plan)?;
+    let fault = NetworkFault::carry_out(&id, plan, owner, queue)?;
+    Ok(fault.backend().to_owned())
+}
+
+/// The sockets a plan needs, in the calling thread's network namespace.
+fn open(plan: &Plan) -> Result<(Socket, Option<Queue>), NetlinkError> {
+    let queue = plan.hold.as_ref().map(|hold| Queue::bind_free(FIRST_QUEUE, capacity(hold))).transpose()?;
+    Ok((Socket::open(Protocol::Netfilter)?, queue))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive number")]

@@ -19,5 +19,5 @@ mod peers;
 mod plan;
 mod traffic;
 
-pub use fault::{InjectError, NetworkFault, RevertErrors};
-pub use plan::{DELAY_BACKEND, DROP_EGRESS_BACKEND, DROP_INGRESS_BACKEND, table_name};
+pub use fault::{InjectError, NetworkFault, RevertErrors, try_here};
+pub use plan::{NO_EGRESS_DELAY, table_name};
