@@ -104,7 +104,6 @@ impl Engine {
         }
         // Two events may be stamped by two threads; the run's own time never goes back.
         self.now = Moment { elapsed: now.elapsed.max(self.now.elapsed), wall: now.wall };
-        self.wake = None;
         if !self.begun {
             self.begun = true;
             self.since = self.now;
@@ -178,7 +177,8 @@ impl Engine {
     /// Looks at everything that waits, until nothing moves any more.
     fn advance(&mut self) {
         loop {
-            let before = self.phase;
+            let before = (self.phase, self.outbox.len());
+            self.wake = None;
             self.watch_sources();
             self.watch_safety();
             match self.phase {
@@ -191,10 +191,10 @@ impl Engine {
                 Phase::CleanUp => self.advance_clean_up(),
                 Phase::Done => {}
             }
-            if self.phase == before {
+            // Whatever moved may have made something else wait, which has not said for what yet.
+            if before == (self.phase, self.outbox.len()) {
                 break;
             }
-            self.wake = None;
         }
     }
 
