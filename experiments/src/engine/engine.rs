@@ -13,6 +13,7 @@
 
 use super::actions::Actions;
 use super::baseline::Baseline;
+use super::claims::Alarms;
 use super::ending::Ending;
 use super::faults::Faults;
 use super::steps::StepRun;
@@ -61,6 +62,7 @@ pub struct Engine {
     pub(super) actions: Actions,
     pub(super) watches: Watches,
     pub(super) baseline: Baseline,
+    pub(super) alarms: Alarms,
     pub(super) ending: Ending,
 }
 
@@ -92,6 +94,7 @@ impl Engine {
             faults: Faults::default(),
             actions: Actions::default(),
             baseline: Baseline::default(),
+            alarms: Alarms::default(),
             ending: Ending::default(),
         }
     }
