@@ -1,2 +1,4 @@
 //! The coordinator.
 #![forbid(unsafe_code)]
+
+pub mod progress;

@@ -1,7 +1,7 @@
 //! Claims, witnesses and `waitFor`s beside what was judged of them and what is drawn.
 
 use super::fold::Watched;
-use super::plot::{Subject, samples};
+use super::plot::Subject;
 use super::run::Frame;
 use super::{At, Plot, Span};
 use crate::words::{self, Unit};
@@ -159,8 +159,7 @@ pub(super) fn watches<'a>(record: &'a Record, frame: &Frame<'_, 'a>) -> Vec<Watc
 }
 
 fn draw(watched: &Watched<'_>, clock: SourceClock, subject: Subject<'_>) -> Option<Plot> {
-    let series = samples(&watched.chunks, |chunk| &chunk.values);
-    Plot::of(&series, |time| clock.at(time), subject)
+    Plot::of(&watched.observed.as_ref()?.values, |time| clock.at(time), subject)
 }
 
 /// Puts a source's time onto the run's clock.

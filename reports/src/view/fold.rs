@@ -6,9 +6,10 @@ use squall_experiments::engine::{Command, Phase};
 use squall_experiments::experiment::StepId;
 use squall_experiments::fault::{AgentEvent, Difference, EndCause, Evidence, Order, Refusal};
 use squall_experiments::history::{Activity, Event, Preflight, Record, ResolvedTargets, What};
-use squall_experiments::judge::{Chunk, WatchName};
+use squall_experiments::judge::{Observed, Sampling, WatchName};
 use squall_experiments::name::{FaultId, NodeName, StepName};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What the entries say, put together.
 #[derive(Debug, Default)]
@@ -36,8 +37,8 @@ pub(super) struct StepMoments {
 pub(super) struct Watched<'a> {
     /// As it was asked, holes filled.
     pub(super) source: Option<&'a Source>,
-    /// Its answers, in the order they came.
-    pub(super) chunks: Vec<&'a Chunk>,
+    /// Its answers, folded.
+    pub(super) observed: Option<Observed>,
     /// Times without an answer, and what was said.
     pub(super) failures: Vec<(At, &'a str)>,
 }
@@ -160,7 +161,13 @@ impl<'a> Folded<'a> {
                     }
                 }
             }
-            Event::Observed { watch, chunk } => self.watched.entry(watch).or_default().chunks.push(chunk),
+            Event::Observed { watch, chunk } => {
+                // Nothing is observed before preflight has said how; a damaged record is still drawn.
+                let unknown = Sampling { interval: Duration::from_secs(1), timeout: Duration::ZERO };
+                let sampling = self.preflight.and_then(|found| found.sampling.get(watch)).copied().unwrap_or(unknown);
+                let watched = self.watched.entry(watch).or_default();
+                watched.observed.get_or_insert_with(|| Observed::new(sampling)).take((**chunk).clone());
+            }
             Event::Unobserved { watch, failure } => {
                 self.watched.entry(watch).or_default().failures.push((at, &failure.reason));
             }

@@ -4,7 +4,7 @@ use super::{At, Axis, Span};
 use crate::words::Unit;
 use jiff::Timestamp;
 use squall_experiments::claim::Predicate;
-use squall_experiments::judge::{Chunk, Labels, Reading, Sample, Series};
+use squall_experiments::judge::{Labels, Reading, Series};
 
 /// So many stretches of time are kept apart; each keeps its first, least, greatest and last sample,
 /// so nothing that a screen could show is lost.
@@ -71,39 +71,9 @@ pub(crate) struct Line {
     pub(crate) pieces: Vec<Vec<(At, f64)>>,
 }
 
-/// Samples of a source, all chunks folded: a chunk replaces what was known of `(from, until]`.
-pub(super) fn samples<'a>(
-    chunks: &[&'a Chunk],
-    part: impl Fn(&'a Chunk) -> &'a [Series],
-) -> Vec<(&'a Labels, Vec<&'a Sample>)> {
-    let mut known: Vec<(&Labels, Vec<&Sample>)> = Vec::new();
-    for chunk in chunks {
-        for (_, samples) in &mut known {
-            let from = samples.partition_point(|sample| sample.0 <= chunk.from);
-            let until = samples.partition_point(|sample| sample.0 <= chunk.until);
-            samples.drain(from..until);
-        }
-        for series in part(chunk) {
-            let place = known.iter().position(|(labels, _)| **labels == series.labels).unwrap_or_else(|| {
-                known.push((&series.labels, Vec::new()));
-                known.len() - 1
-            });
-            let samples = &mut known[place].1;
-            let from = samples.partition_point(|sample| sample.0 <= chunk.from);
-            samples.splice(from..from, &series.samples);
-        }
-    }
-    known.retain(|(_, samples)| !samples.is_empty());
-    known
-}
-
 impl Plot {
     /// `None`: there is nothing to draw.
-    pub(super) fn of(
-        series: &[(&Labels, Vec<&Sample>)],
-        at: impl Fn(Timestamp) -> At,
-        subject: Subject<'_>,
-    ) -> Option<Self> {
+    pub(super) fn of(series: &[Series], at: impl Fn(Timestamp) -> At, subject: Subject<'_>) -> Option<Self> {
         let levels = levels(series);
         let height = |reading: &Reading| match reading {
             Reading::Number(number) => number.is_finite().then_some(*number),
@@ -115,7 +85,8 @@ impl Plot {
         let mut violations = Vec::new();
         let mut count = 0;
         let mut stepped = true;
-        for ((_, samples), label) in series.iter().zip(told) {
+        for (one, label) in series.iter().zip(told) {
+            let samples = &one.samples;
             let points: Vec<(At, Option<f64>)> =
                 samples.iter().map(|sample| (at(sample.0), height(&sample.1))).collect();
             let points: Vec<_> = points.into_iter().filter(|(at, _)| subject.axis.shows(*at)).collect();
@@ -170,9 +141,9 @@ fn as_height(place: usize) -> f64 {
 }
 
 /// The distinct texts, in the order they were first seen.
-fn levels(series: &[(&Labels, Vec<&Sample>)]) -> Vec<String> {
+fn levels(series: &[Series]) -> Vec<String> {
     let mut levels: Vec<String> = Vec::new();
-    for sample in series.iter().flat_map(|(_, samples)| samples) {
+    for sample in series.iter().flat_map(|one| &one.samples) {
         if let Reading::Text(text) = &sample.1
             && levels.len() < MOST_LINES
             && !levels.contains(text)
@@ -184,10 +155,9 @@ fn levels(series: &[(&Labels, Vec<&Sample>)]) -> Vec<String> {
 }
 
 /// Each series' labels without those that are the same everywhere.
-fn tell_apart(series: &[(&Labels, Vec<&Sample>)]) -> Vec<String> {
+fn tell_apart(series: &[Series]) -> Vec<String> {
     let shared = |name: &str, value: &str| {
-        series.len() > 1
-            && series.iter().all(|(labels, _)| labels.get(name).is_some_and(|other| other.as_str() == value))
+        series.len() > 1 && series.iter().all(|one| one.labels.get(name).is_some_and(|other| other.as_str() == value))
     };
     let show = |labels: &Labels| {
         let told: Vec<String> = labels
@@ -197,7 +167,7 @@ fn tell_apart(series: &[(&Labels, Vec<&Sample>)]) -> Vec<String> {
             .collect();
         told.join(", ")
     };
-    series.iter().map(|(labels, _)| show(labels)).collect()
+    series.iter().map(|one| show(&one.labels)).collect()
 }
 
 /// Whether the values are few whole numbers: a state, such as a breaker's, and no quantity.
@@ -270,25 +240,10 @@ fn gaps(mut times: Vec<f64>, subject: Subject<'_>) -> Vec<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use squall_experiments::judge::Sample;
 
-    fn labels(pairs: &[(&str, &str)]) -> Labels {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    fn second(at: i64) -> Timestamp {
-        Timestamp::from_second(at).unwrap()
-    }
-
-    fn chunk(from: i64, until: i64, samples: &[(i64, f64)]) -> Chunk {
-        let samples = samples.iter().map(|(at, value)| Sample(second(*at), Reading::Number(*value))).collect();
-        Chunk {
-            from: second(from),
-            until: second(until),
-            settled: second(until),
-            values: vec![Series { labels: labels(&[]), samples }],
-            leaves: Vec::new(),
-            warnings: Vec::new(),
-        }
+    fn series(samples: Vec<Sample>) -> [Series; 1] {
+        [Series { labels: Labels::new(), samples }]
     }
 
     fn subject(predicate: &Predicate) -> Subject<'_> {
@@ -306,24 +261,15 @@ mod tests {
     }
 
     #[test]
-    fn a_later_chunk_replaces_what_was_known_of_its_time() {
-        let (first, second) = (chunk(0, 3, &[(1, 1.0), (2, 2.0), (3, 3.0)]), chunk(1, 4, &[(2, 20.0), (4, 40.0)]));
-        let folded = samples(&[&first, &second], |chunk| &chunk.values);
-        let values: Vec<String> = folded[0].1.iter().map(|sample| sample.1.to_string()).collect();
-        assert_eq!(values, ["1", "20", "40"]);
-    }
-
-    #[test]
     fn a_million_samples_stay_small_and_keep_their_peak() {
         let predicate: Predicate = "below 5".parse().unwrap();
-        let labels = labels(&[]);
         let samples: Vec<Sample> = (0..1_000_000)
             .map(|place| {
                 let value = if place == 500_123 { 9.5 } else { f64::from(place % 7) / 7.0 };
                 Sample(Timestamp::from_millisecond(i64::from(place)).unwrap(), Reading::Number(value))
             })
             .collect();
-        let series = [(&labels, samples.iter().collect::<Vec<_>>())];
+        let series = series(samples);
         let at = |time: Timestamp| At::of(time, Timestamp::UNIX_EPOCH, jiff::SignedDuration::ZERO);
         let plot = Plot::of(&series, at, subject(&predicate)).unwrap();
         let points: Vec<&(At, f64)> = plot.lines[0].pieces.iter().flatten().collect();
@@ -335,8 +281,9 @@ mod tests {
     #[test]
     fn what_is_missing_is_a_gap_and_never_a_line() {
         let predicate: Predicate = "1".parse().unwrap();
-        let one = chunk(0, 20, &[(1, 1.0), (2, 1.0), (10, 0.0), (11, f64::NAN), (12, 0.0)]);
-        let series = samples(&[&one], |chunk| &chunk.values);
+        let seen = [(1, 1.0), (2, 1.0), (10, 0.0), (11, f64::NAN), (12, 0.0)];
+        let sample = |(at, value)| Sample(Timestamp::from_second(at).unwrap(), Reading::Number(value));
+        let series = series(seen.into_iter().map(sample).collect());
         let at = |time: Timestamp| At::of(time, Timestamp::UNIX_EPOCH, jiff::SignedDuration::ZERO);
         let mut subject = subject(&predicate);
         subject.window = Some((At(0.0), At(13.0)));
