@@ -88,6 +88,17 @@ impl State {
         Self { outcome: Some(outcome), word: outcome.to_string() }
     }
 
+    /// Of a fault: whether it was seen to bite.
+    pub(crate) fn of_witness(outcome: Outcome) -> Self {
+        let word = match outcome {
+            Outcome::Passed => "bit",
+            Outcome::Failed => "did not bite",
+            Outcome::Inconclusive => "cannot be said",
+            Outcome::Error => "error",
+        };
+        Self { outcome: Some(outcome), word: word.to_owned() }
+    }
+
     /// Nothing was decided.
     pub(crate) fn not_judged() -> Self {
         Self { outcome: None, word: "not judged".to_owned() }

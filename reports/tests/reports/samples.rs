@@ -183,7 +183,7 @@ enum Told {
 /// Opens half a second after the fault, lets a probe through every four seconds, closes 3.2 s after the end.
 fn is_open(at: f64) -> bool {
     let since = at - ON - 0.5;
-    since >= 0.0 && at < OFF + 3.2 && (since < 3.0 || (since % 4.0) > 0.45)
+    since >= 0.0 && at < OFF + 3.2 && (since < 3.0 || at > OFF - 0.5 || (since % 4.0) > 0.45)
 }
 
 fn breaker(told: Told) -> (Story, [Outcome; 4]) {
@@ -210,7 +210,7 @@ fn breaker(told: Told) -> (Story, [Outcome; 4]) {
     story.record.header.placebo = told == Placebo;
     story.enter(0.0, Phase::Preflight);
     story.command(0.0, Command::Preflight);
-    story.event(0.6, preflight(&watches));
+    story.event(0.6, preflight(&watches.map(|watch| (watch, 200))));
     story.enter(0.6, Phase::Baseline);
     story.enter(ON - 0.05, Phase::Method);
     let instances: Vec<_> =
@@ -573,7 +573,7 @@ pub fn lost_zone() -> Record {
         9,
     )];
     story.enter(0.0, Phase::Preflight);
-    story.event(0.5, preflight(&claims));
+    story.event(0.5, preflight(&[("zones-carry-on", 200), ("leader-moves", 1000)]));
     story.enter(0.5, Phase::Baseline);
     story.enter(ON - 0.1, Phase::Method);
     for (place, (name, dropped)) in

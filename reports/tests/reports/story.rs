@@ -160,9 +160,10 @@ pub fn judgement(verdict: Verdict, reasons: &[&str]) -> Judgement {
     }
 }
 
-/// What preflight finds in the lab: Prometheus scraped every 200 ms, one agent.
-pub fn preflight(watches: &[&str]) -> Event {
-    let sampling = Sampling { interval: Duration::from_millis(200), timeout: Duration::from_millis(200) };
+/// What preflight finds in the lab: sources with their intervals in milliseconds, one agent.
+pub fn preflight(watches: &[(&str, u64)]) -> Event {
+    let sampling =
+        |millis| Sampling { interval: Duration::from_millis(millis), timeout: Duration::from_millis(millis) };
     let by = |backend: &str| Support::By { backend: backend.to_owned() };
     let can = |effect, direction, support| Capability { effect, direction, support };
     let agent = AgentDescription {
@@ -179,7 +180,7 @@ pub fn preflight(watches: &[&str]) -> Event {
     let facts = PlatformFacts { version: "Prometheus 2.42.0".to_owned(), skew: SignedDuration::ZERO };
     Event::PreflightPassed(Box::new(Preflight {
         platforms: BTreeMap::from([(String::new(), facts)]),
-        sampling: watches.iter().map(|watch| (WatchName((*watch).to_owned()), sampling)).collect(),
+        sampling: watches.iter().map(|(watch, millis)| (WatchName((*watch).to_owned()), sampling(*millis))).collect(),
         agents: BTreeMap::from([(NodeName::new("lab"), agent)]),
         notes: Vec::new(),
     }))
