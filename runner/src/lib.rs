@@ -1,2 +1,4 @@
-//! The coordinator.
+//! The coordinator: the shell around the engine, and the command line.
 #![forbid(unsafe_code)]
+
+pub mod metrics;
