@@ -125,7 +125,7 @@ async fn refusals_last_and_failures_do_not() {
 async fn missing_credentials_are_named() {
     for status in [401, 403] {
         let error = error(status, "Unauthorized").await;
-        assert_eq!(error.is_lasting(), true);
+        assert!(error.is_lasting());
         assert!(error.to_string().contains("see `prometheus` in squall.yaml"), "{error}");
     }
 }

@@ -7,6 +7,7 @@
 use super::answer::{Alerts, BuildInfo, Found, Rules, Targets, decode};
 use super::client::{Access, ClientError, http_client, read};
 use super::{Answer, FiringAlert, MetricError, MetricSource, RuleTrouble, ScrapeTarget};
+use crate::chain;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -207,16 +208,4 @@ impl MetricSource for Prometheus {
 fn seconds(at: Timestamp) -> String {
     let millis = at.as_millisecond();
     format!("{}.{:03}", millis.div_euclid(1000), millis.rem_euclid(1000))
-}
-
-/// An error with all its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

@@ -1,0 +1,8 @@
+//! The shell around the engine: it performs what the engine decides and tells it what happened.
+mod actions;
+mod launch;
+mod signals;
+
+pub use actions::{ActionNews, ActionRequest, Actions};
+pub use launch::{LAUNCH_WORD, end_leftover, launch};
+pub use signals::Signals;
