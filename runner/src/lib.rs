@@ -1,6 +1,7 @@
 //! The coordinator: the shell around the engine, and the command line.
 #![forbid(unsafe_code)]
 
+pub mod clock;
 pub mod history;
 pub mod metrics;
 pub mod secrets;

@@ -68,6 +68,12 @@ pub struct Chunk {
     /// Raw samples of each leaf of a query, in the order of [`QueryShape::leaves`](crate::claim::QueryShape).
     /// A plain selector's are not repeated: `leaves` is empty and `values` is the leaf.
     pub leaves: Vec<Vec<Series>>,
+    /// Proof that a series that is not there would have been seen: raw samples of `up` of every target
+    /// that may produce it (all targets, where that is not known), and for a recorded or alerting rule
+    /// one sample of 1 per healthy evaluation of its group. Needed whenever a leaf of this answer (or
+    /// `values` of a plain selector) has no series; may be empty otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scraped: Vec<Series>,
     /// What the source warned of.
     pub warnings: Vec<String>,
 }

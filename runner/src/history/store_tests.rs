@@ -17,7 +17,7 @@ fn a_run_is_read_back_as_it_was_written() {
     store.begin(&header("r1")).unwrap();
     store.append(&run, &[entry(1), entry(2)], true).unwrap();
     store.append(&run, &[entry(3)], false).unwrap();
-    assert_eq!(store.unfinished().unwrap(), [run.clone()]);
+    assert_eq!(store.unfinished().unwrap(), std::slice::from_ref(&run));
     assert_eq!(store.runs().unwrap()[0].verdict, None);
 
     let verdict = judgement(Verdict::FaultsMayRemain);
