@@ -1,4 +1,5 @@
 //! The run as a state machine: events in, commands out.
+pub(crate) mod bounds;
 mod command;
 mod phase;
 
