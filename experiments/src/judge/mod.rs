@@ -1,11 +1,26 @@
 //! Judging: claims, a timeline and what was seen in; verdicts and measures out.
+mod aborts;
+mod baseline;
+mod case;
+mod fold;
 mod judgement;
+mod needs;
 mod observed;
 mod reading;
+mod steady;
+mod verdict;
+mod witness;
 
+pub use aborts::{AbortState, aborts};
+pub use baseline::{Baseline, baseline};
+pub use case::{Case, Finding, find, judge};
 pub use judgement::{
     ClaimJudgement, Judged, Judgement, Measure, Outcome, PlaceboReading, RemainingFault, Verdict, WatchKind,
     WitnessJudgement,
 };
+pub use needs::{Need, looks_back, needs};
 pub use observed::{Chunk, Clock, Labels, Observed, Sample, Sampling, Series, WatchName};
 pub use reading::Reading;
+pub use steady::{Recovery, has_data, recovery, steady};
+pub use verdict::{Findings, JudgedClaim, RecoveryFinding, Vacuity, verdict};
+pub use witness::{WaitCase, WitnessCase, wait_for, witness};
