@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod history;
 pub mod metrics;
+pub mod platform;
 pub mod secrets;
 pub mod shell;
 

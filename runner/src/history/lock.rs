@@ -10,6 +10,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+/// Held for a moment by whoever looks or takes.
+const GATE: &str = ".gate";
+
 /// What a run takes hold of: by what cannot be two things at once, for the message the instance.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -68,49 +71,45 @@ pub struct LiveRun {
 }
 
 impl LiveRun {
-    /// Takes the lock of a run, unless a live run holds one of its targets.
-    ///
-    /// # Errors
-    /// An overlap, or files that cannot be used.
-    pub fn begin(folder: &StateFolder, run: &RunId, claimed: &Claimed) -> Result<Self, LockError> {
-        let live = folder.live();
-        std::fs::create_dir_all(&live).map_err(|source| LockError::File { path: live.clone(), source })?;
-        // Look and take are one: two runners that start together must see each other.
-        let _one_at_a_time = hold(&live.join(".gate"), FlockOperation::LockExclusive)?;
-        let entries = std::fs::read_dir(&live).map_err(|source| LockError::File { path: live.clone(), source })?;
-        for entry in entries.flatten() {
-            let other = entry.file_name().to_string_lossy().into_owned();
-            if other == ".gate" || other == run.as_str() {
-                continue;
-            }
-            if let Some(theirs) = held(&entry.path())?
-                && let Some(instance) = theirs.first_shared(claimed)
-            {
-                return Err(LockError::Overlap { other: RunId::new(other), instance: instance.clone() });
-            }
-        }
-        let path = live.join(run.as_str());
-        let mut file = hold(&path, FlockOperation::NonBlockingLockExclusive)?;
-        let text = serde_json::to_vec(claimed).expect("a map of texts is JSON");
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text));
-        written.map_err(|source| LockError::File { path: path.clone(), source })?;
-        Ok(Self { file, path })
-    }
-
-    /// Takes the lock of a run whose runner died; `None`: it lives.
+    /// Takes the lock of a run; `None`: somebody has it, so its runner lives.
     ///
     /// # Errors
     /// Files that cannot be used.
-    pub fn take_over(folder: &StateFolder, run: &RunId) -> Result<Option<Self>, LockError> {
+    pub fn take(folder: &StateFolder, run: &RunId) -> Result<Option<Self>, LockError> {
         let live = folder.live();
         std::fs::create_dir_all(&live).map_err(|source| LockError::File { path: live.clone(), source })?;
-        let _one_at_a_time = hold(&live.join(".gate"), FlockOperation::LockExclusive)?;
+        let _one_at_a_time = hold(&live.join(GATE), FlockOperation::LockExclusive)?;
         let path = live.join(run.as_str());
         match hold(&path, FlockOperation::NonBlockingLockExclusive) {
             Ok(file) => Ok(Some(Self { file, path })),
             Err(LockError::File { source, .. }) if source.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Takes hold of targets, unless another live run holds one of them.
+    ///
+    /// # Errors
+    /// An overlap, or files that cannot be used.
+    pub fn claim(&mut self, claimed: &Claimed) -> Result<(), LockError> {
+        let live = self.path.parent().unwrap_or(Path::new("."));
+        // Look and take are one: two runners that start together must see each other.
+        let _one_at_a_time = hold(&live.join(GATE), FlockOperation::LockExclusive)?;
+        let entries = std::fs::read_dir(live).map_err(|source| LockError::File { path: live.to_owned(), source })?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let other = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if other == GATE || path == self.path {
+                continue;
+            }
+            if let Some(theirs) = held(&path)?
+                && let Some(instance) = theirs.first_shared(claimed)
+            {
+                return Err(LockError::Overlap { other: RunId::new(other), instance: instance.clone() });
+            }
+        }
+        let text = serde_json::to_vec(claimed).expect("a map of texts is JSON");
+        let written = self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| self.file.write_all(&text));
+        written.map_err(|source| LockError::File { path: self.path.clone(), source })
     }
 }
 
@@ -142,6 +141,9 @@ fn held(path: &Path) -> Result<Option<Claimed>, LockError> {
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(failed)?;
+    if text.is_empty() {
+        return Ok(Some(Claimed::default()));
+    }
     serde_json::from_str(&text).map(Some).map_err(|error| failed(error.into()))
 }
 
@@ -164,25 +166,30 @@ mod tests {
         }])
     }
 
+    fn live(folder: &StateFolder, run: &str) -> LiveRun {
+        LiveRun::take(folder, &RunId::new(run)).unwrap().unwrap()
+    }
+
     #[test]
     fn two_live_runs_never_share_a_target() {
         let folder = tempfile::tempdir().unwrap();
         let folder = StateFolder::of(Some(folder.path()));
-        let first = LiveRun::begin(&folder, &RunId::new("r1"), &claimed("a")).unwrap();
-        let refused = LiveRun::begin(&folder, &RunId::new("r2"), &claimed("a")).unwrap_err();
+        let (mut first, mut second) = (live(&folder, "r1"), live(&folder, "r2"));
+        first.claim(&claimed("a")).unwrap();
+        let refused = second.claim(&claimed("a")).unwrap_err();
         assert_eq!(refused.to_string(), "run `r1` is live and holds `of-a`: wait for it, or end it");
-        let _other = LiveRun::begin(&folder, &RunId::new("r2"), &claimed("b")).unwrap();
+        second.claim(&claimed("b")).unwrap();
         drop(first);
-        LiveRun::begin(&folder, &RunId::new("r3"), &claimed("a")).unwrap();
+        live(&folder, "r3").claim(&claimed("a")).unwrap();
     }
 
     #[test]
     fn only_a_dead_run_is_taken_over() {
         let folder = tempfile::tempdir().unwrap();
         let folder = StateFolder::of(Some(folder.path()));
-        let live = LiveRun::begin(&folder, &RunId::new("r1"), &claimed("a")).unwrap();
-        assert!(LiveRun::take_over(&folder, &RunId::new("r1")).unwrap().is_none());
-        drop(live);
-        assert!(LiveRun::take_over(&folder, &RunId::new("r1")).unwrap().is_some());
+        let first = live(&folder, "r1");
+        assert!(LiveRun::take(&folder, &RunId::new("r1")).unwrap().is_none());
+        drop(first);
+        assert!(LiveRun::take(&folder, &RunId::new("r1")).unwrap().is_some());
     }
 }

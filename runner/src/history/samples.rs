@@ -13,6 +13,7 @@ use std::time::Duration;
 /// A run of an experiment without steps and claims.
 pub(crate) fn header(run: &str) -> Header {
     let nothing = Bounds { earliest: Duration::ZERO, latest: Duration::ZERO };
+    let limits = Limits { max_targets: None, max_percent: "50%".parse::<Percent>().unwrap(), keep_at_least: 1 };
     Header {
         version: RECORD_VERSION,
         run: RunId::new(run),
@@ -28,11 +29,22 @@ pub(crate) fn header(run: &str) -> Header {
             method: vec![],
             expect: vec![],
             abort_if: vec![],
-            limits: Limits { max_targets: None, max_percent: "50%".parse::<Percent>().unwrap(), keep_at_least: 1 },
+            limits,
         },
         text: String::new(),
         file: "sample.yaml".into(),
-        plan: Plan { seed: 7, baseline: nothing, steps: vec![], whole: nothing, most_targets: 0, notes: vec![] },
+        plan: Plan {
+            seed: 7,
+            baseline: nothing,
+            steps: vec![],
+            method: nothing,
+            recovery: nothing,
+            whole: nothing,
+            most_targets: 0,
+            limits,
+            protected: vec![],
+            notes: vec![],
+        },
         seed: 7,
         placebo: false,
         again: "squall run sample.yaml --seed 7".into(),
