@@ -5,6 +5,7 @@ pub mod clock;
 pub mod history;
 pub mod metrics;
 pub mod platform;
+pub mod progress;
 pub mod secrets;
 pub mod shell;
 

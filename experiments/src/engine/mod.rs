@@ -2,6 +2,8 @@
 pub(crate) mod bounds;
 mod command;
 mod phase;
+mod progress;
 
 pub use command::{Command, WatchOrder};
 pub use phase::Phase;
+pub use progress::{ClaimProgress, FaultProgress, Progress};

@@ -1,0 +1,83 @@
+//! Where a run stands, unmistakable without colour.
+
+use squall_experiments::judge::{Outcome, Verdict};
+
+/// A verdict, or that there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// The run has no judgement: it goes on, or its runner died.
+    Unfinished,
+    /// It was judged.
+    Judged(Verdict),
+}
+
+impl Standing {
+    /// A sign that differs from every other's in shape.
+    pub(crate) fn mark(self) -> &'static str {
+        match self {
+            Self::Unfinished => "…",
+            Self::Judged(Verdict::Passed) => "✓",
+            Self::Judged(Verdict::Failed) => "✗",
+            Self::Judged(Verdict::Inconclusive) => "?",
+            Self::Judged(Verdict::Error) => "!",
+            Self::Judged(Verdict::Aborted) => "■",
+            Self::Judged(Verdict::FaultsMayRemain) => "⚠",
+        }
+    }
+
+    /// The verdict in a word or three.
+    pub(crate) fn word(self) -> String {
+        match self {
+            Self::Unfinished => "unfinished".to_owned(),
+            Self::Judged(verdict) => verdict.to_string(),
+        }
+    }
+
+    /// What the verdict means, for someone who has never seen one.
+    pub(crate) fn meaning(self, placebo: bool) -> &'static str {
+        match self {
+            Self::Unfinished => {
+                "This run has no judgement: it is still going on, or its runner died. If it died, the next `squall run` reverts it and closes it."
+            }
+            Self::Judged(Verdict::Passed) if placebo => {
+                "No fault was injected, and no claim held that should need one: this experiment can tell the difference."
+            }
+            Self::Judged(Verdict::Failed) if placebo => {
+                "No fault was injected, and yet a claim that should need one held, or an invariant was violated."
+            }
+            Self::Judged(Verdict::Passed) => "The fault was seen to bite, and every claim held on enough data.",
+            Self::Judged(Verdict::Failed) => "At least one claim was violated, for certain.",
+            Self::Judged(Verdict::Inconclusive) => "There is not enough evidence to say passed or failed.",
+            Self::Judged(Verdict::Error) => {
+                "Something needed was not there or broke. What was injected has been reverted."
+            }
+            Self::Judged(Verdict::Aborted) => "The run was ended early. What was injected has been reverted.",
+            Self::Judged(Verdict::FaultsMayRemain) => {
+                "Something may still be disturbed. Remove it first, then read on."
+            }
+        }
+    }
+
+    /// A class of the style sheet, and a word for colours elsewhere.
+    pub(crate) fn class(self) -> &'static str {
+        match self {
+            Self::Unfinished => "unfinished",
+            Self::Judged(Verdict::Passed) => "passed",
+            Self::Judged(Verdict::Failed) => "failed",
+            Self::Judged(Verdict::Inconclusive) => "inconclusive",
+            Self::Judged(Verdict::Error) => "error",
+            Self::Judged(Verdict::Aborted) => "aborted",
+            Self::Judged(Verdict::FaultsMayRemain) => "remain",
+        }
+    }
+}
+
+/// A claim's outcome as a sign that differs from every other's in shape.
+pub(crate) fn outcome_mark(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "✓",
+        Outcome::Failed => "✗",
+        Outcome::Inconclusive => "?",
+        Outcome::Error => "!",
+    }
+}
