@@ -109,8 +109,8 @@ impl HaltWatch {
     }
 
     /// Returns once halt is called, the first time; at once if it was.
-    pub async fn called(self) -> Halt {
-        match self.0.await {
+    pub async fn called(&mut self) -> Halt {
+        match (&mut self.0).await {
             Ok(halt) => halt,
             // The folder can be watched no longer: nobody will be heard.
             Err(_) => std::future::pending().await,
@@ -127,7 +127,7 @@ mod tests {
     async fn a_waiting_run_hears_of_a_halt() {
         let folder = tempfile::tempdir().unwrap();
         let folder = StateFolder::of(Some(folder.path()));
-        let watch = HaltWatch::start(&folder).unwrap();
+        let mut watch = HaltWatch::start(&folder).unwrap();
         std::fs::write(folder.path().join("unrelated"), "x").unwrap();
         Halt::call(&folder, "the site is down", Timestamp::UNIX_EPOCH).unwrap();
         let halt = tokio::time::timeout(Duration::from_secs(5), watch.called()).await.unwrap();

@@ -255,14 +255,12 @@ impl Session {
         let (link, fence, own) = (Arc::clone(&self.link), self.fence.clone(), self.own.clone());
         self.tasks.spawn(async move {
             let mut pause = FIRST_PAUSE;
-            let mut unknown = false;
             loop {
                 match link.revert(fence.clone(), fault.clone()).await {
                     // Its report says how it went, and is on its way.
                     Ok(Ok(Some(_))) => return send(&own, Message::Known(fault)),
-                    // Asked twice: an injection that was given up may still have been on its way the first time.
-                    Ok(Ok(None)) if unknown => return send(&own, Message::Unknown(fault)),
-                    Ok(Ok(None)) => unknown = true,
+                    // An injection that is still on its way will be refused: the agent remembers this revert.
+                    Ok(Ok(None)) => return send(&own, Message::Unknown(fault)),
                     Ok(Err(refusal)) => send(&own, Message::Silence(refusal.reason)),
                     Err(error) => send(&own, Message::Silence(error.0)),
                 }
