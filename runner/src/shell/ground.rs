@@ -50,7 +50,9 @@ impl Ground {
     /// The metric source of a platform, and its key.
     pub(super) fn source(&self, platform: Option<&PlatformName>) -> Option<(&String, &Arc<dyn MetricSource>)> {
         let named = platform.and_then(|name| self.sources.get_key_value(name.as_str()));
-        named.or_else(|| self.sources.get_key_value("")).or_else(|| self.sources.iter().next().filter(|_| self.sources.len() == 1))
+        named
+            .or_else(|| self.sources.get_key_value(""))
+            .or_else(|| self.sources.iter().next().filter(|_| self.sources.len() == 1))
     }
 
     /// The sources with what preflight measured of their clocks.
@@ -91,9 +93,9 @@ impl Ground {
         };
         let mut addresses = BTreeMap::new();
         // Targets too: a zone is cut off from every address outside it, and its own are read from its instances.
-        let wanted = instances.iter().filter(|instance| {
-            into.is_of_population(instance) || peers.iter().any(|peers| peers.matches(instance))
-        });
+        let wanted = instances
+            .iter()
+            .filter(|instance| into.is_of_population(instance) || peers.iter().any(|peers| peers.matches(instance)));
         for instance in wanted.filter(|instance| instance.addresses.is_empty()) {
             // Whether they are needed the engine knows; it refuses where they are missing.
             if let Ok(found) = Hosts::addresses(instance).await {
@@ -147,11 +149,13 @@ pub(crate) async fn asked_of_series<'a>(
             let name = &instance.name;
             return Err(format!("`where` needs the labels of {name} in Prometheus: write its `series`"));
         }
-        let own = answer.series.iter().filter(|series| {
-            instance.series.iter().all(|(label, value)| series.labels.get(label) == Some(value))
-        });
+        let own = answer
+            .series
+            .iter()
+            .filter(|series| instance.series.iter().all(|(label, value)| series.labels.get(label) == Some(value)));
         let mut verdicts = own.flat_map(|series| &series.samples).map(|sample| condition.is.holds(&sample.1, None));
-        let satisfies = verdicts.next().is_some_and(|first| first == Some(true) && verdicts.all(|each| each == Some(true)));
+        let satisfies =
+            verdicts.next().is_some_and(|first| first == Some(true) && verdicts.all(|each| each == Some(true)));
         if satisfies {
             found.insert(instance.name.clone());
         }
