@@ -11,6 +11,7 @@
 //! again either: the samples that were judged are in the record, and they are what is drawn.
 #![forbid(unsafe_code)]
 
+mod columns;
 mod html;
 mod json;
 mod summary;

@@ -1,6 +1,7 @@
 //! Several runs at once: a line each, and the worst verdict.
 
-use crate::terminal::{TerminalOptions, clean, paint, verdict_style};
+use crate::columns::{clean, paint};
+use crate::terminal::{TerminalOptions, verdict_style};
 use crate::words::Standing;
 use squall_experiments::history::Record;
 use squall_experiments::judge::Verdict;

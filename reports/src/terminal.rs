@@ -1,17 +1,14 @@
 //! A run in a terminal: the verdict and its reasons, the claims, the faults, how to run it again.
 
+use crate::columns::{clean, folded, paint, table};
 use crate::view::{FaultView, View};
-use crate::words::{self, Standing, outcome_mark};
+use crate::words::{self, Standing};
 use anstyle::{AnsiColor, Style};
 use squall_experiments::claim::Role;
 use squall_experiments::history::Record;
 use squall_experiments::judge::{Outcome, Verdict};
 use std::fmt::Write;
-use tabled::Table;
-use tabled::builder::Builder;
-use tabled::settings::object::{Columns, Rows};
-use tabled::settings::peaker::PriorityMax;
-use tabled::settings::{Color, Modify, Padding, Style as TableStyle, Width};
+use tabled::settings::{Color, Modify};
 
 /// How a terminal is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,68 +86,66 @@ impl Page<'_, '_> {
     }
 
     fn claims(&self, out: &mut String) {
-        let mut rows = Builder::default();
-        rows.push_record(["claim", "outcome", "measured", "asked for"]);
-        let mut outcomes = Vec::new();
-        for claim in &self.view.claims {
-            let outcome = claim.judged.map(|judged| judged.outcome);
-            // A safety stop that stayed quiet is no news.
-            if claim.claim.role == Role::AbortIf && outcome == Some(Outcome::Passed) {
-                continue;
-            }
-            let word = outcome.map_or_else(|| "not judged".to_owned(), |it| format!("{} {it}", outcome_mark(it)));
-            let measure = claim.measure.clone().unwrap_or_default();
-            rows.push_record([claim.claim.name.to_string(), word, clean(&measure), clean(&claim.allowed)]);
-            outcomes.push(outcome);
-        }
-        if outcomes.is_empty() {
+        // A safety stop that stayed quiet is no news.
+        let quiet = |role, outcome| role == Role::AbortIf && outcome == Some(Outcome::Passed);
+        let shown: Vec<_> =
+            self.view.claims.iter().filter(|claim| !quiet(claim.claim.role, claim.state.outcome)).collect();
+        if shown.is_empty() {
             return;
         }
-        let mut table = self.table(rows);
-        for (place, outcome) in outcomes.iter().enumerate() {
-            if let (true, Some(outcome)) = (self.colour, outcome) {
-                table.with(Modify::new((place + 1, 1)).with(cell_colour(*outcome)));
+        let mut rows = vec![["claim", "outcome", "measured", "asked for"].map(str::to_owned)];
+        rows.extend(shown.iter().map(|claim| {
+            let outcome = format!("{} {}", claim.state.mark(), claim.state.word);
+            [claim.claim.name.to_string(), outcome, claim.measure.clone().unwrap_or_default(), claim.allowed.clone()]
+        }));
+        let mut table = table(&rows, self.width, self.colour);
+        for (place, claim) in shown.iter().enumerate() {
+            if let (true, Some(outcome)) = (self.colour, claim.state.outcome) {
+                table.with(Modify::new((place + 1, 1)).with(cell_colour(outcome)));
             }
         }
         line(out, &table.to_string());
-        for claim in &self.view.claims {
-            if let Some(judged) = claim.judged.filter(|judged| judged.outcome != Outcome::Passed) {
+        out.push('\n');
+        // What the reasons above say already is not said twice.
+        let said = |reason: &str| self.view.reasons().iter().any(|known| known.contains(reason));
+        let mut more = false;
+        for claim in shown {
+            let judged = claim.judged.filter(|it| it.outcome != Outcome::Passed && !said(&it.reason));
+            if let Some(judged) = judged {
                 self.wrapped(out, "- ", &format!("{}: {}", judged.name, judged.reason));
+                more = true;
             }
         }
-        out.push('\n');
+        if more {
+            out.push('\n');
+        }
     }
 
     fn faults(&self, out: &mut String) {
         if self.view.faults.is_empty() {
             return;
         }
-        let mut rows = Builder::default();
-        rows.push_record(["fault", "target", "evidence", "end"]);
-        for fault in &self.view.faults {
-            let (evidence, end) = (fault_evidence(fault), fault_end(fault));
-            rows.push_record([
-                fault.order.step.to_string(),
-                clean(fault.order.instance.as_str()),
-                clean(&evidence),
-                clean(&end),
-            ]);
-        }
-        line(out, &self.table(rows).to_string());
+        let mut rows = vec![["fault", "target", "evidence", "end"].map(str::to_owned)];
+        rows.extend(self.view.faults.iter().map(|fault| {
+            let (step, target) = (fault.order.step.to_string(), fault.order.instance.to_string());
+            [step, target, fault_evidence(fault), fault_end(fault)]
+        }));
+        line(out, &table(&rows, self.width, self.colour).to_string());
+        out.push('\n');
         for witness in self.view.judgement().map(|judgement| judgement.witnesses.as_slice()).unwrap_or_default() {
             if witness.outcome != Outcome::Passed {
                 self.wrapped(out, "- ", &format!("{}: {}", witness.name, witness.reason));
+                out.push('\n');
             }
         }
-        out.push('\n');
     }
 
     fn foot(&self, out: &mut String) {
         let header = &self.view.record.header;
         if let Some(judgement) = self.view.judgement() {
             if let Some(recovery) = &judgement.recovery {
-                let measure = words::measure(recovery, words::Unit::Seconds, |time| time.to_string());
-                self.wrapped(out, "", &format!("Steady again {measure}."));
+                let length = words::recovery(recovery);
+                self.wrapped(out, "", &format!("The steady state was back {length} after the method's end."));
             }
             for wait in &judgement.waits {
                 self.wrapped(out, "- ", &format!("{}: {}", wait.name, wait.reason));
@@ -165,38 +160,12 @@ impl Page<'_, '_> {
         line(out, &format!("again: {}", clean(&header.again)));
     }
 
-    fn table(&self, rows: Builder) -> Table {
-        let mut table = rows.build();
-        table.with(TableStyle::blank());
-        table.with(Padding::new(0, 1, 0, 0));
-        table.with(Width::wrap(self.width).keep_words(true).priority(PriorityMax::right()));
-        if self.colour {
-            table.with(Modify::new(Rows::first()).with(Color::BOLD));
-            table.with(Modify::new(Columns::first()).with(Color::BOLD));
-        }
-        table
-    }
-
     /// A paragraph that hangs below its bullet.
     fn wrapped(&self, out: &mut String, bullet: &str, text: &str) {
-        let indent = bullet.chars().count();
-        let mut column = indent;
-        let mut current = bullet.to_owned();
-        for word in clean(text).split_whitespace() {
-            let length = word.chars().count();
-            if column > indent && column + 1 + length > self.width {
-                line(out, &current);
-                current = " ".repeat(indent);
-                column = indent;
-            }
-            if column > indent {
-                current.push(' ');
-                column += 1;
-            }
-            current.push_str(word);
-            column += length;
+        let indent = " ".repeat(bullet.chars().count());
+        for (place, part) in folded(&clean(text), self.width - indent.len()).iter().enumerate() {
+            line(out, &format!("{}{part}", if place == 0 { bullet } else { &indent }));
         }
-        line(out, &current);
     }
 }
 
@@ -232,15 +201,6 @@ fn line(out: &mut String, text: &str) {
     for part in text.lines() {
         writeln!(out, "{}", part.trim_end()).expect("writing to a string cannot fail");
     }
-}
-
-/// What a program under test printed must not steer the terminal.
-pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter }).collect()
-}
-
-pub(crate) fn paint(text: &str, style: Style, colour: bool) -> String {
-    if colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
 pub(crate) fn verdict_style(standing: Standing) -> Style {

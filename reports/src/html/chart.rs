@@ -31,8 +31,8 @@ pub(super) struct Chart {
 
 /// Draws a claim's values. `id` is unique on the page; `wanted` is the predicate in words.
 pub(super) fn chart(id: &str, name: &str, plot: &Plot, windows: &[Window], wanted: &str) -> Chart {
-    let rows = label_rows(plot, windows);
-    let deepest = rows.iter().copied().max().map_or(0, |row| row + 1);
+    let labels = labels(plot, windows);
+    let deepest = labels.iter().map(|label| label.row + 1).max().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
     let top = 8.0 + LABEL_ROW * deepest as f64;
     let heights = heights(plot, top);
@@ -60,7 +60,7 @@ pub(super) fn chart(id: &str, name: &str, plot: &Plot, windows: &[Window], wante
             ("height", &Px(heights.bottom - top)),
         ],
     );
-    disturbed(&mut svg, plot, windows, &rows, heights);
+    disturbed(&mut svg, plot, windows, heights);
     if let Some(band) = plot.band {
         draw_band(&mut svg, band, heights, wanted);
     }
@@ -72,29 +72,40 @@ pub(super) fn chart(id: &str, name: &str, plot: &Plot, windows: &[Window], wante
         draw_line(&mut svg, plot, line, place, heights);
     }
     marks(&mut svg, plot, heights);
+    write_labels(&mut svg, &labels, heights);
     svg.close("svg");
     Chart { svg: svg.into_string(), keys: keys(plot, windows, wanted) }
 }
 
-/// Which row above the plot each window's label takes, so that no two overlap.
-fn label_rows(plot: &Plot, windows: &[Window]) -> Vec<usize> {
+/// A text above the plot.
+struct Label {
+    class: &'static str,
+    text: String,
+    x: f64,
+    row: usize,
+}
+
+/// What stands above the plot, in rows so that no two overlap: the windows' names, the change.
+fn labels(plot: &Plot, windows: &[Window]) -> Vec<Label> {
     let mut ends: Vec<f64> = Vec::new();
+    let change = plot.transition.map(|(from, until)| {
+        let text = format!("changed at {:.2} to {:.2} s", from.0, until.0);
+        ("transition-label", text, from)
+    });
     windows
         .iter()
-        .map(|window| {
-            let from = label_start(plot, window);
-            let row = ends.iter().position(|end| *end + 8.0 <= from).unwrap_or(ends.len());
+        .map(|window| ("fault-label", window.label.clone(), window.from))
+        .chain(change)
+        .map(|(class, text, from)| {
+            let x = plot.axis.x(from).min(RIGHT - text_width(&text)).max(LEFT);
+            let row = ends.iter().position(|end| *end + 12.0 <= x).unwrap_or(ends.len());
             if row == ends.len() {
                 ends.push(0.0);
             }
-            ends[row] = from + text_width(&window.label);
-            row
+            ends[row] = x + text_width(&text);
+            Label { class, text, x, row }
         })
         .collect()
-}
-
-fn label_start(plot: &Plot, window: &Window) -> f64 {
-    plot.axis.x(window.from).min(RIGHT - text_width(&window.label)).max(LEFT)
 }
 
 fn heights(plot: &Plot, top: f64) -> Heights {
@@ -133,17 +144,18 @@ fn stripe(svg: &mut Svg, plot: &Plot, heights: Heights, class: &str, (from, unti
     );
 }
 
-fn disturbed(svg: &mut Svg, plot: &Plot, windows: &[Window], rows: &[usize], heights: Heights) {
-    for (window, row) in windows.iter().zip(rows) {
+fn disturbed(svg: &mut Svg, plot: &Plot, windows: &[Window], heights: Heights) {
+    for window in windows {
         let span = (window.from, window.until);
         stripe(svg, plot, heights, "fault", span, &format!("{}: {} to {}", window.label, window.from, window.until));
+    }
+}
+
+fn write_labels(svg: &mut Svg, labels: &[Label], heights: Heights) {
+    for label in labels {
         #[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
-        let y = heights.top - 5.0 - LABEL_ROW * *row as f64;
-        svg.text(
-            "text",
-            &[("class", &"fault-label"), ("x", &Px(label_start(plot, window))), ("y", &Px(y))],
-            &window.label,
-        );
+        let y = heights.top - 5.0 - LABEL_ROW * label.row as f64;
+        svg.text("text", &[("class", &label.class), ("x", &Px(label.x)), ("y", &Px(y))], &label.text);
     }
 }
 
@@ -261,20 +273,6 @@ fn marks(svg: &mut Svg, plot: &Plot, heights: Heights) {
     }
     if let Some((from, until)) = plot.transition {
         stripe(svg, plot, heights, "transition", (from, until), &format!("changed between {from} and {until}"));
-        let label = format!("changed at {:.2} to {:.2} s", from.0, until.0);
-        let x = plot.axis.x(until);
-        let anchor =
-            if x + 8.0 + text_width(&label) > RIGHT { ("end", plot.axis.x(from) - 6.0) } else { ("start", x + 6.0) };
-        svg.text(
-            "text",
-            &[
-                ("class", &"mark transition-label"),
-                ("text-anchor", &anchor.0),
-                ("x", &Px(anchor.1)),
-                ("y", &Px(heights.top + 14.0)),
-            ],
-            &label,
-        );
     }
 }
 
@@ -359,7 +357,8 @@ mod tests {
         let plot = plot(vec![line], None, false);
         let window = |label: &str, from: f64| Window { label: label.to_owned(), from: At(from), until: At(from + 5.0) };
         let windows = [window("first-fault", 10.0), window("second-fault", 11.0), window("third-fault", 50.0)];
-        assert_eq!(label_rows(&plot, &windows), [0, 1, 0]);
+        let rows: Vec<usize> = labels(&plot, &windows).iter().map(|label| label.row).collect();
+        assert_eq!(rows, [0, 1, 0, 1], "the change's label makes room too");
     }
 
     #[test]

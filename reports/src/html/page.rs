@@ -3,12 +3,12 @@
 use super::chart::{Chart, Window, chart};
 use super::timeline::timeline;
 use crate::view::{ClaimView, FaultView, LogLine, Span, StepView, View, WatchView};
-use crate::words::{self, outcome_mark};
+use crate::words::{self, State};
 use askama::Template;
 use squall_experiments::claim::Role;
 use squall_experiments::fault::{Difference, Support};
 use squall_experiments::history::Record;
-use squall_experiments::judge::{Outcome, RemainingFault, WatchKind};
+use squall_experiments::judge::{RemainingFault, WatchKind};
 use std::time::Duration;
 
 /// A run as one HTML file.
@@ -51,9 +51,7 @@ struct Page<'v> {
 struct Card {
     id: String,
     name: String,
-    class: String,
-    mark: &'static str,
-    outcome: String,
+    state: State,
     reason: String,
     allowed: String,
     measure: String,
@@ -75,7 +73,7 @@ struct StepRow {
 struct FaultGroup {
     step: String,
     what: String,
-    judged: Option<(String, &'static str, String, String)>,
+    judged: Option<(State, String, String)>,
     population: String,
     faults: Vec<FaultRow>,
 }
@@ -110,7 +108,7 @@ impl<'v> Page<'v> {
             .collect();
         let mut groups = Vec::new();
         for (role, heading) in
-            [(Role::Expect, "Expected"), (Role::SteadyState, "Steady state"), (Role::AbortIf, "Would have aborted")]
+            [(Role::Expect, "Expected"), (Role::SteadyState, "Steady state"), (Role::AbortIf, "Safety stops")]
         {
             let cards: Vec<Card> = view
                 .claims
@@ -137,7 +135,7 @@ impl<'v> Page<'v> {
             reasons: view.reasons(),
             remaining: view.remaining(),
             facts: facts(view),
-            recovery: recovery.map(|it| words::measure(it, words::Unit::Seconds, |time| time.to_string())),
+            recovery: recovery.map(words::recovery),
             claims: groups,
             watches: view.watches.iter().map(|watch| watch_card(watch, &windows)).collect(),
             timeline: timeline(view),
@@ -196,9 +194,7 @@ fn claim_card(view: &ClaimView<'_>, windows: &[Window]) -> Card {
         chart: view.plot.as_ref().map(|plot| chart(&id, view.claim.name.as_str(), plot, windows, &wanted)),
         id,
         name: view.claim.name.to_string(),
-        class: class(view.judged.map(|judged| judged.outcome)),
-        mark: view.judged.map_or("…", |judged| outcome_mark(judged.outcome)),
-        outcome: view.judged.map_or_else(|| "not judged".to_owned(), |judged| judged.outcome.to_string()),
+        state: view.state.clone(),
         reason: view.judged.map(|judged| judged.reason.clone()).unwrap_or_default(),
         allowed: view.allowed.clone(),
         measure: view.measure.clone().unwrap_or_default(),
@@ -213,10 +209,6 @@ fn role(role: Role) -> &'static str {
         Role::Expect => "expect",
         Role::AbortIf => "abort",
     }
-}
-
-fn class(outcome: Option<Outcome>) -> String {
-    outcome.map_or_else(|| "unfinished".to_owned(), |outcome| outcome.to_string())
 }
 
 /// How often the source gave no answer, and what it said last.
@@ -240,9 +232,7 @@ fn watch_card(view: &WatchView<'_>, windows: &[Window]) -> Card {
         chart: view.plot.as_ref().map(|plot| chart(&id, &view.name, plot, windows, &view.allowed)),
         id,
         name: format!("{kind} {}", view.name),
-        class: class(view.judged.map(|judged| judged.outcome)),
-        mark: view.judged.map_or("…", |judged| outcome_mark(judged.outcome)),
-        outcome: view.judged.map_or_else(|| "not judged".to_owned(), |judged| judged.outcome.to_string()),
+        state: view.state.clone(),
         reason: view.judged.map(|judged| judged.reason.clone()).unwrap_or_default(),
         allowed: view.allowed.clone(),
         measure: String::new(),
@@ -285,7 +275,7 @@ fn fault_group(view: &View<'_>, step: &StepView<'_>) -> Option<FaultGroup> {
             let without: Vec<&str> = witness.without.iter().map(|name| name.as_str()).collect();
             let without =
                 if without.is_empty() { String::new() } else { format!("Without evidence: {}.", without.join(", ")) };
-            (witness.outcome.to_string(), outcome_mark(witness.outcome), witness.reason.clone(), without)
+            (State::of(witness.outcome), witness.reason.clone(), without)
         }),
         population: if population > 0 { format!("{planned} of {population} that match") } else { String::new() },
         faults,

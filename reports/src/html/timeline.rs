@@ -3,7 +3,6 @@
 use super::scale::{LEFT, RIGHT, WIDTH, text_width};
 use super::svg::{Px, Svg};
 use crate::view::{Span, StepView, View};
-use crate::words::outcome_mark;
 use squall_experiments::claim::Role;
 
 const ROW: f64 = 24.0;
@@ -42,8 +41,7 @@ pub(super) fn timeline(view: &View<'_>) -> String {
     }
     for claim in claims {
         let Some((from, until)) = claim.window else { continue };
-        let outcome = claim.judged.map(|judged| judged.outcome);
-        let class = outcome.map_or_else(|| "window".to_owned(), |outcome| format!("window {outcome}"));
+        let class = format!("window {}", claim.state.class());
         bar(&mut svg, view, &class, (from, until), (y + 8.0, 6.0), &format!("judged from {from} to {until}"));
         if let Some((from, until)) = claim.transition {
             bar(
@@ -55,8 +53,7 @@ pub(super) fn timeline(view: &View<'_>) -> String {
                 &format!("changed between {from} and {until}"),
             );
         }
-        let mark = outcome.map(|outcome| format!("{} ", outcome_mark(outcome))).unwrap_or_default();
-        label(&mut svg, view, (from, until), y + 15.0, &format!("{mark}{}", claim.claim.name), "");
+        label(&mut svg, view, (from, until), y + 15.0, &format!("{} {}", claim.state.mark(), claim.claim.name), "");
         y += ROW;
     }
     for (at, text) in view.axis.ticks() {

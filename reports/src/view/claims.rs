@@ -3,13 +3,14 @@
 use super::fold::Watched;
 use super::plot::Subject;
 use super::run::Frame;
+use super::totals::totals;
 use super::{At, Plot, Span};
-use crate::words::{self, Unit};
+use crate::words::{self, State, Unit};
 use jiff::{SignedDuration, Timestamp};
-use squall_experiments::claim::{Claim, Predicate, Role, Source, Verb};
+use squall_experiments::claim::{Claim, Predicate, Query, Role, Source, Verb};
 use squall_experiments::experiment::{Step, StepKind};
 use squall_experiments::history::Record;
-use squall_experiments::judge::{ClaimJudgement, WatchKind, WatchName, WitnessJudgement};
+use squall_experiments::judge::{ClaimJudgement, Outcome, WatchKind, WatchName, WitnessJudgement};
 use squall_experiments::name::PlatformName;
 
 /// A claim.
@@ -23,6 +24,8 @@ pub(crate) struct ClaimView<'a> {
     pub(crate) source: words::Source,
     /// What it asks for.
     pub(crate) allowed: String,
+    /// The outcome, in the word that fits: a placebo has its own.
+    pub(crate) state: State,
     /// What was measured, in words.
     pub(crate) measure: Option<String>,
     /// The window it was judged over, on the run's clock.
@@ -46,6 +49,8 @@ pub(crate) struct WatchView<'a> {
     pub(crate) kind: WatchKind,
     /// What became of it.
     pub(crate) judged: Option<&'a WitnessJudgement>,
+    /// The same in a word.
+    pub(crate) state: State,
     /// Where its value comes from.
     pub(crate) source: words::Source,
     /// What it asks for.
@@ -91,15 +96,39 @@ fn view<'a>(record: &'a Record, claim: &'a Claim, frame: &Frame<'_, 'a>) -> Clai
         judged,
         source: words::source(watched.and_then(|watched| watched.source).unwrap_or(&claim.source)),
         allowed: words::allowed(claim),
+        state: state(record, claim, judged),
         measure: judged
             .and_then(|judged| judged.measure.as_ref())
             .map(|measure| words::measure(measure, unit, |time| clock.at(time).to_string())),
         window,
         transition,
-        plot: watched.and_then(|watched| draw(watched, clock, subject)),
+        plot: match (&claim.verb, judged) {
+            (Verb::Totals { .. }, Some(judged)) => {
+                watched.and_then(|watched| draw_totals(watched, judged, &claim.source, clock, subject))
+            }
+            _ => watched.and_then(|watched| draw(watched, clock, subject)),
+        },
         clock,
         failures: watched.map(|watched| watched.failures.clone()).unwrap_or_default(),
     }
+}
+
+fn state(record: &Record, claim: &Claim, judged: Option<&ClaimJudgement>) -> State {
+    let Some(judged) = judged else { return State::not_judged() };
+    let placebo = record.judgement.as_ref().and_then(|judgement| judgement.placebo.as_ref());
+    let Some(reading) = placebo else { return State::of(judged.outcome) };
+    let (outcome, word) = if reading.vacuous.contains(&claim.name) {
+        (Outcome::Failed, "vacuous")
+    } else if reading.violated.contains(&claim.name) {
+        (Outcome::Failed, "violated")
+    } else if reading.without_data.contains(&claim.name) {
+        (Outcome::Inconclusive, "no data")
+    } else if reading.does_not_hold.contains(&claim.name) {
+        (Outcome::Passed, "does not hold")
+    } else {
+        return State::of(judged.outcome);
+    };
+    State { word: word.to_owned(), ..State::of(outcome) }
 }
 
 /// Every witness and every `waitFor`, in the order of the file.
@@ -150,6 +179,7 @@ pub(super) fn watches<'a>(record: &'a Record, frame: &Frame<'_, 'a>) -> Vec<Watc
                 name: step.label(),
                 kind,
                 judged,
+                state: judged.map_or_else(State::not_judged, |judged| State::of(judged.outcome)),
                 source: words::source(watched.and_then(|watched| watched.source).unwrap_or(source)),
                 allowed,
                 plot: watched.and_then(|watched| draw(watched, clock, subject)),
@@ -160,6 +190,22 @@ pub(super) fn watches<'a>(record: &'a Record, frame: &Frame<'_, 'a>) -> Vec<Watc
 
 fn draw(watched: &Watched<'_>, clock: SourceClock, subject: Subject<'_>) -> Option<Plot> {
     Plot::of(&watched.observed.as_ref()?.values, |time| clock.at(time), subject)
+}
+
+/// `totals` has no values of its own: what is drawn is what its counters have added up to so far.
+fn draw_totals(
+    watched: &Watched<'_>,
+    claim: &ClaimJudgement,
+    source: &Source,
+    clock: SourceClock,
+    subject: Subject<'_>,
+) -> Option<Plot> {
+    let Source::Query(Query { shape: Some(shape), .. }) = source else { return None };
+    let (from, until) = claim.window?;
+    let observed = watched.observed.as_ref()?;
+    let plain = [observed.values.clone()];
+    let leaves = if observed.leaves.is_empty() { &plain } else { observed.leaves.as_slice() };
+    Plot::of(&totals(shape.formula.as_ref()?, leaves, from, until), |time| clock.at(time), subject)
 }
 
 /// Puts a source's time onto the run's clock.

@@ -14,6 +14,7 @@ mod log;
 mod plot;
 mod run;
 mod steps;
+mod totals;
 
 pub(crate) use at::{At, Axis, Span};
 pub(crate) use claims::{ClaimView, WatchView};

@@ -134,3 +134,14 @@ pub(crate) fn measure(measure: &Measure, unit: Unit, at: impl Fn(jiff::Timestamp
         Measure::Value { value } => value.clone(),
     }
 }
+
+/// How long the steady state took to be back, as the middle of a sentence that ends with "after the
+/// method's end".
+pub(crate) fn recovery(measure: &Measure) -> String {
+    match measure {
+        Measure::TimeToBecome { least, most } | Measure::Violation { least, most } => range(*least, *most),
+        Measure::Worst { value, .. } => Unit::Seconds.show(*value),
+        Measure::Total { outer, .. } => Unit::Seconds.show(*outer),
+        Measure::Value { value } => value.clone(),
+    }
+}

@@ -5,8 +5,8 @@ mod log;
 mod number;
 mod standing;
 
-pub(crate) use claim::{Source, allowed, http, measure, program, source};
+pub(crate) use claim::{Source, allowed, http, measure, program, recovery, source};
 pub(crate) use evidence::{end_cause, evidence, refusal};
 pub(crate) use log::{command, event};
 pub(crate) use number::{Unit, span};
-pub(crate) use standing::{Standing, outcome_mark};
+pub(crate) use standing::{Standing, State};

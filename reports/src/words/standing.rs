@@ -72,12 +72,46 @@ impl Standing {
     }
 }
 
-/// A claim's outcome as a sign that differs from every other's in shape.
-pub(crate) fn outcome_mark(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Passed => "✓",
-        Outcome::Failed => "✗",
-        Outcome::Inconclusive => "?",
-        Outcome::Error => "!",
+/// What became of a claim, for people: a sign that differs from every other's in shape, a word, a class
+/// of the style sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    /// What decides the colour; `None`: nothing was decided.
+    pub(crate) outcome: Option<Outcome>,
+    /// The word.
+    pub(crate) word: String,
+}
+
+impl State {
+    /// By its outcome.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        Self { outcome: Some(outcome), word: outcome.to_string() }
+    }
+
+    /// Nothing was decided.
+    pub(crate) fn not_judged() -> Self {
+        Self { outcome: None, word: "not judged".to_owned() }
+    }
+
+    /// The sign.
+    pub(crate) fn mark(&self) -> &'static str {
+        match self.outcome {
+            Some(Outcome::Passed) => "✓",
+            Some(Outcome::Failed) => "✗",
+            Some(Outcome::Inconclusive) => "?",
+            Some(Outcome::Error) => "!",
+            None => "…",
+        }
+    }
+
+    /// The class.
+    pub(crate) fn class(&self) -> &'static str {
+        match self.outcome {
+            Some(Outcome::Passed) => "passed",
+            Some(Outcome::Failed) => "failed",
+            Some(Outcome::Inconclusive) => "inconclusive",
+            Some(Outcome::Error) => "error",
+            None => "unfinished",
+        }
     }
 }
