@@ -90,7 +90,7 @@ impl Engine {
             (all, bitten) if all == bitten => (Outcome::Passed, format!("its agents saw it bite on {}", targets(all))),
             (all, bitten) => (
                 Outcome::Passed,
-                format!("its agents saw it bite on {bitten} of {}; no evidence from {}", targets(all), list.join(", ")),
+                format!("its agents saw it bite on {bitten} of {all} targets; no evidence from {}", list.join(", ")),
             ),
         };
         WitnessJudgement { step: step.id, name: name.clone(), outcome, reason, without }

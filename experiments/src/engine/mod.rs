@@ -18,6 +18,9 @@ mod recovery;
 mod steps;
 mod watches;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::{Command, WatchOrder};
 pub use crash::{LeftFault, LeftUndo, Leftovers, Reverted, close, leftovers, undo_failure};
 pub use engine::Engine;
