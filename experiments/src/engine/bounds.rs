@@ -13,6 +13,8 @@ pub(crate) const PREFLIGHT: Duration = seconds(120);
 pub(crate) const RESOLVE: Duration = seconds(30);
 /// An agent's word on an order: on, done or refused.
 pub(crate) const INJECT: Duration = seconds(20);
+/// The end of a one-shot fault, once it is on: the exit is seen.
+pub(crate) const GONE: Duration = seconds(60);
 /// A fault's lease at its agent.
 pub(crate) const LEASE: Duration = seconds(15);
 /// An agent's word on a revert: after the lease it has reverted by itself, and a margin.

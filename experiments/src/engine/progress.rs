@@ -1,9 +1,14 @@
 //! Where a run is now, for people who watch it. Nothing is decided by it, and it is not recorded.
 
 use super::Phase;
+use super::engine::Engine;
+use super::faults::State;
 use crate::claim::Role;
 use crate::judge::Judged;
+use crate::moment::Moment;
 use crate::name::{ClaimName, StepName};
+use crate::plan::Bounds;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Where a run is now.
@@ -37,4 +42,49 @@ pub struct FaultProgress {
     pub step: StepName,
     /// On how many instances it is on, or may be.
     pub instances: usize,
+}
+
+impl Engine {
+    /// The run, as it stands at a moment.
+    pub fn progress(&self, now: Moment) -> Progress {
+        let claims = self.given.experiment.claims().map(|claim| {
+            let judged = Some(self.finding(claim).judged);
+            ClaimProgress { name: claim.name.clone(), role: claim.role, judged }
+        });
+        let mut faults: BTreeMap<_, usize> = BTreeMap::new();
+        for fault in self.faults.all.values() {
+            match fault.state {
+                State::Sent | State::On | State::Reverting | State::MayRemain(_) => {
+                    *faults.entry(fault.order.step.clone()).or_default() += 1;
+                }
+                State::Done | State::Refused | State::Reverted => {}
+            }
+        }
+        let faults = faults.into_iter().map(|(step, instances)| FaultProgress { step, instances });
+        let left = Some(self.left(now).latest);
+        Progress { phase: self.phase, left, claims: claims.collect(), faults: faults.collect() }
+    }
+
+    /// What is left of this phase, and all of the phases to come.
+    fn left(&self, now: Moment) -> Bounds {
+        let plan = &self.given.plan;
+        let spent = now.elapsed.saturating_sub(self.since.elapsed);
+        let rest = |bounds: Bounds| Bounds {
+            earliest: bounds.earliest.saturating_sub(spent),
+            latest: bounds.latest.saturating_sub(spent),
+        };
+        let plus = |one: Bounds, other: Bounds| Bounds {
+            earliest: one.earliest.saturating_add(other.earliest),
+            latest: one.latest.saturating_add(other.latest),
+        };
+        let hasty = self.ending.is_hasty();
+        match self.phase {
+            Phase::Preflight | Phase::Prepare => plus(plan.baseline, plus(plan.method, plan.recovery)),
+            Phase::Baseline => plus(rest(plan.baseline), plus(plan.method, plan.recovery)),
+            Phase::Method => plus(rest(plan.method), plan.recovery),
+            Phase::Revert if !hasty => plan.recovery,
+            Phase::Recovery => rest(plan.recovery),
+            Phase::Revert | Phase::CleanUp | Phase::Done => Bounds { earliest: Duration::ZERO, latest: Duration::ZERO },
+        }
+    }
 }

@@ -121,3 +121,80 @@ fn bounds(samples: &[Sample], from: Timestamp, until: Timestamp) -> (usize, usiz
     let end = begin + samples[begin..].partition_point(|sample| sample.0 <= until);
     (begin, end)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::testing::{at, chunk, labels, numbers};
+    use proptest::prelude::*;
+
+    fn times(observed: &Observed) -> Vec<i64> {
+        observed.values[0].samples.iter().map(|sample| sample.0.as_millisecond() - at(0).as_millisecond()).collect()
+    }
+
+    #[test]
+    fn an_answer_replaces_its_own_time_and_nothing_else() {
+        let mut observed = Observed::new(crate::judge::testing::sampling(1000));
+        observed.take(chunk(0, 3000, vec![numbers("a", &[(1000, 1.0), (2000, 1.0), (3000, 1.0)])]));
+        observed.take(chunk(2000, 5000, vec![numbers("a", &[(2000, 9.0), (2500, 2.0), (4000, 2.0), (6000, 2.0)])]));
+        assert_eq!(times(&observed), [1000, 2000, 2500, 4000]);
+        assert_eq!((observed.from, observed.until), (Some(at(0)), Some(at(5000))));
+    }
+
+    #[test]
+    fn a_series_that_an_answer_lacks_is_gone_for_that_time() {
+        let mut observed = Observed::new(crate::judge::testing::sampling(1000));
+        observed.take(chunk(0, 2000, vec![numbers("b", &[(1000, 1.0)]), numbers("a", &[(1500, 1.0)])]));
+        assert_eq!(observed.values[0].labels, labels("a"));
+        observed.take(chunk(1200, 3000, vec![numbers("b", &[(2500, 1.0)])]));
+        assert_eq!(observed.values.len(), 1);
+        assert_eq!(times(&observed), [1000, 2500]);
+    }
+
+    #[test]
+    fn what_was_never_asked_is_a_hole_until_it_is() {
+        let mut observed = Observed::new(crate::judge::testing::sampling(1000));
+        observed.take(chunk(0, 1000, vec![]));
+        observed.take(chunk(4000, 5000, vec![]));
+        assert_eq!(observed.holes, [(at(1000), at(4000))]);
+        observed.take(chunk(2000, 3000, vec![]));
+        assert_eq!(observed.holes, [(at(1000), at(2000)), (at(3000), at(4000))]);
+        observed.take(chunk(500, 5000, vec![]));
+        assert!(observed.holes.is_empty());
+    }
+
+    #[test]
+    fn an_error_is_forgotten_with_the_next_answer() {
+        let mut observed = Observed::new(crate::judge::testing::sampling(1000));
+        observed.fail(&WatchFailure { reason: "connection refused".into(), lasting: true });
+        assert_eq!((observed.error.as_deref(), observed.refused), (Some("connection refused"), true));
+        observed.take(chunk(0, 1000, vec![]));
+        assert_eq!((observed.error, observed.refused), (None, false));
+    }
+
+    proptest! {
+        #[test]
+        fn asking_in_pieces_gives_what_asking_at_once_gives(
+            mut cuts in proptest::collection::vec(0u32..20_000, 0..8),
+            samples in proptest::collection::btree_map(1u32..20_000, -5.0..5.0f64, 1..60),
+            overlap in 0u32..3_000,
+        ) {
+            let all: Vec<(i64, f64)> = samples.iter().map(|(at, value)| (i64::from(*at), *value)).collect();
+            let mut whole = Observed::new(crate::judge::testing::sampling(1000));
+            whole.take(chunk(0, 20_000, vec![numbers("a", &all)]));
+            cuts.sort_unstable();
+            cuts.push(20_000);
+            let mut pieces = Observed::new(crate::judge::testing::sampling(1000));
+            let mut from = 0;
+            for cut in cuts {
+                let begin = i64::from(from).saturating_sub(i64::from(overlap)).max(0);
+                let part: Vec<(i64, f64)> =
+                    all.iter().copied().filter(|(at, _)| begin < *at && *at <= i64::from(cut)).collect();
+                pieces.take(chunk(begin, i64::from(cut), vec![numbers("a", &part)]));
+                from = cut;
+            }
+            prop_assert_eq!(whole.values, pieces.values);
+            prop_assert!(pieces.holes.is_empty());
+        }
+    }
+}

@@ -1,14 +1,30 @@
 //! Judging: claims, a timeline and what was seen in; verdicts and measures out.
 mod aborts;
+mod absence;
+mod at;
 mod baseline;
+mod becomes;
 mod case;
+mod counter;
+mod coverage;
 mod fold;
+mod formula;
+mod invariant;
 mod judgement;
+mod live;
 mod needs;
 mod observed;
 mod reading;
+mod sentence;
 mod steady;
+mod subject;
+#[cfg(test)]
+mod testing;
+mod totals;
+mod track;
+mod transition;
 mod verdict;
+mod violation;
 mod witness;
 
 pub use aborts::{AbortState, aborts};

@@ -13,7 +13,6 @@ pub use plan::{Caps, PlanRefusal, PlanRefusalKind, World, plan};
 pub use planned::{Bounds, Plan, PlannedStep};
 pub use timeline::{Schedule, schedule};
 
-pub(crate) use compile::{Certainty, CompileError, Ground, Wanted, compile, effective_selector};
-pub(crate) use plan::{baseline_length, population, protects, shots};
-pub(crate) use refers::{instants, steps_of_claim, steps_of_source, templates_of_source};
+pub(crate) use compile::{Certainty, Ground, Wanted, compile, effective_selector};
+pub(crate) use plan::{baseline_claims, baseline_length, population, protects, shots};
 pub(crate) use timeline::{grace, longest_lasting};

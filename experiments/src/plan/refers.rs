@@ -1,16 +1,12 @@
 //! Which steps a claim refers to: by its times, by the holes of its source, by name.
 
 use crate::claim::{Claim, Dwell, HttpRequest, Program, Source, Verb, Window};
-use crate::experiment::{Action, Event, Instant, Template};
+use crate::experiment::{Event, Instant, Template};
 use crate::name::StepName;
 use std::collections::BTreeSet;
 
 /// Every instant a claim names.
 pub(crate) fn instants(claim: &Claim) -> Vec<&Instant> {
-    let of_window = |window| match window {
-        &Window::Between { ref from, ref to } => vec![from, to],
-        Window::Baseline => Vec::new(),
-    };
     match &claim.verb {
         Verb::Is { window, .. } | Verb::Totals { window, .. } => of_window(window),
         Verb::IsAt { at, .. } => vec![at],
@@ -19,6 +15,13 @@ pub(crate) fn instants(claim: &Claim) -> Vec<&Instant> {
             Dwell::Once | Dwell::For { .. } => vec![after],
         },
         Verb::Aborts { .. } => Vec::new(),
+    }
+}
+
+fn of_window(window: &Window) -> Vec<&Instant> {
+    match window {
+        Window::Between { from, to } => vec![from, to],
+        Window::Baseline => Vec::new(),
     }
 }
 
@@ -43,7 +46,7 @@ pub(crate) fn steps_of_source(source: &Source) -> BTreeSet<StepName> {
 }
 
 /// Every template of a source.
-pub(crate) fn templates_of_source(source: &Source) -> Vec<&Template> {
+fn templates_of_source(source: &Source) -> Vec<&Template> {
     match source {
         Source::Query(query) => {
             let leaves = query.shape.iter().flat_map(|shape| &shape.leaves).map(|leaf| &leaf.selector);
@@ -53,15 +56,6 @@ pub(crate) fn templates_of_source(source: &Source) -> Vec<&Template> {
         Source::Exec { program, .. } => templates_of_program(program),
         Source::Step(_) => Vec::new(),
     }
-}
-
-/// The steps whose values an action needs.
-pub(crate) fn steps_of_action(action: &Action) -> BTreeSet<StepName> {
-    let templates = match action {
-        Action::Exec(program) => templates_of_program(program),
-        Action::Http(request) => templates_of_request(request),
-    };
-    templates.into_iter().flat_map(Template::steps).cloned().collect()
 }
 
 fn templates_of_request(request: &HttpRequest) -> Vec<&Template> {
