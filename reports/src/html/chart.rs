@@ -13,6 +13,8 @@ pub(super) struct Window {
     pub(super) label: String,
     pub(super) from: At,
     pub(super) until: At,
+    /// Whether anything was injected: in a placebo nothing is.
+    pub(super) injected: bool,
 }
 
 /// An entry below a chart: a class of the style sheet, and what it stands for.
@@ -150,7 +152,8 @@ fn stripe(svg: &mut Svg, plot: &Plot, heights: Heights, class: &str, (from, unti
 fn disturbed(svg: &mut Svg, plot: &Plot, windows: &[Window], heights: Heights) {
     for window in windows {
         let span = (window.from, window.until);
-        stripe(svg, plot, heights, "fault", span, &format!("{}: {} to {}", window.label, window.from, window.until));
+        let class = if window.injected { "fault" } else { "fault waited" };
+        stripe(svg, plot, heights, class, span, &format!("{}: {} to {}", window.label, window.from, window.until));
     }
 }
 
@@ -345,8 +348,9 @@ fn keys(plot: &Plot, windows: &[Window], wanted: &str) -> Vec<Key> {
         Some(_) => keys.push(key("band wanted", format!("asked for: {wanted}"))),
         None => {}
     }
-    if !windows.is_empty() {
-        keys.push(key("fault", "fault".to_owned()));
+    if let Some(window) = windows.first() {
+        let text = if window.injected { "fault" } else { "where the fault would have been" };
+        keys.push(key("fault", text.to_owned()));
     }
     if plot.transition.is_some() {
         keys.push(key("transition", "the change lies in here".to_owned()));
@@ -387,7 +391,12 @@ mod tests {
     fn labels_of_windows_never_overlap() {
         let line = Line { label: String::new(), pieces: vec![vec![(At(0.0), 0.9), (At(60.0), 1.0)]] };
         let plot = plot(vec![line], None, false);
-        let window = |label: &str, from: f64| Window { label: label.to_owned(), from: At(from), until: At(from + 5.0) };
+        let window = |label: &str, from: f64| Window {
+            label: label.to_owned(),
+            from: At(from),
+            until: At(from + 5.0),
+            injected: true,
+        };
         let windows = [window("first-fault", 10.0), window("second-fault", 11.0), window("third-fault", 50.0)];
         let rows: Vec<usize> = labels(&plot, &windows).iter().map(|label| label.row).collect();
         assert_eq!(rows, [0, 1, 0, 1], "the change's label makes room too");
@@ -400,7 +409,7 @@ mod tests {
             pieces: vec![vec![(At(0.0), 0.9), (At(60.0), 1.0)], vec![(At(60.0), 1.0)]],
         };
         let band = Band { low: 0.99, high: f64::INFINITY, unwanted: false };
-        let windows = [Window { label: "<img src=x>".to_owned(), from: At(10.0), until: At(20.0) }];
+        let windows = [Window { label: "<img src=x>".to_owned(), from: At(10.0), until: At(20.0), injected: true }];
         let chart = chart("c", "<script>", &plot(vec![line], Some(band), false), &windows, "at least <99%>");
         assert!(!chart.svg.contains("<script") && !chart.svg.contains("<img"), "{}", chart.svg);
         assert!(!chart.svg.contains("NaN") && !chart.svg.contains("inf"), "{}", chart.svg);

@@ -14,7 +14,10 @@ use std::time::Duration;
 /// A run as one HTML file.
 pub fn html(record: &Record) -> String {
     let view = View::of(record);
-    Page::of(&view).render().expect("writing to a string cannot fail, and no filter of the template does")
+    let page = Page::of(&view).render().expect("writing to a string cannot fail, and no filter of the template does");
+    // HTML has no way to write them, and a terminal that shows the file would obey them.
+    let harmless = |letter: char| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter };
+    page.chars().map(harmless).collect()
 }
 
 #[derive(Template)]
@@ -104,7 +107,7 @@ impl<'v> Page<'v> {
             .disturbances()
             .map(|(step, from, until)| {
                 let placebo = if header.placebo { " (not injected)" } else { "" };
-                Window { label: format!("{}{placebo}", step.label), from, until }
+                Window { label: format!("{}{placebo}", step.label), from, until, injected: !header.placebo }
             })
             .collect();
         let mut groups = Vec::new();

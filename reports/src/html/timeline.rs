@@ -88,7 +88,11 @@ fn phases(svg: &mut Svg, view: &View<'_>, bottom: f64) {
 fn draw_step(svg: &mut Svg, view: &View<'_>, step: &StepView<'_>, y: f64) {
     let Some((asked, started)) = step.start else { return };
     let (asked_to_end, ended) = step.end.unwrap_or((view.last, view.last));
-    let class = if step.is_fault { "step disturbs" } else { "step" };
+    let class = match (step.is_fault, view.record.header.placebo) {
+        (true, false) => "step disturbs",
+        (true, true) => "step disturbs waited",
+        (false, _) => "step",
+    };
     #[expect(clippy::cast_precision_loss, reason = "nested three deep at most")]
     let inset = 2.0 * step.depth as f64;
     let (top, height) = (y + 3.0 + inset, 16.0 - 2.0 * inset);
