@@ -37,7 +37,7 @@ impl Standing {
     pub(crate) fn meaning(self, placebo: bool) -> &'static str {
         match self {
             Self::Unfinished => {
-                "This run has no judgement: it is still going on, or its runner died. If it died, the next `squall run` reverts it and closes it."
+                "This run has no judgement: it is still going on, or its runner died. If it died, the next `squall run` reverts it and closes it; `squall revert` does so at once."
             }
             Self::Judged(Verdict::Passed) if placebo => {
                 "No fault was injected, and no claim held that should need one: this experiment can tell the difference."

@@ -6,7 +6,7 @@ use squall_experiments::claim::{
 };
 use squall_experiments::engine::{Command, Phase, WatchOrder};
 use squall_experiments::experiment::{Edge, Event as At, Experiment, Instant, Limits, StepId, Template};
-use squall_experiments::fault::{AgentDescription, AgentEvent, Capability, Effect, Support};
+use squall_experiments::fault::{AgentDescription, AgentEvent, Capability, Direction, Effect, Support};
 use squall_experiments::history::{
     Entry, Event, Header, PlatformFacts, Preflight, RECORD_VERSION, Record, Versions, What,
 };
@@ -173,8 +173,10 @@ pub fn preflight(watches: &[(&str, u64)]) -> Event {
         faults: 0,
         capabilities: vec![
             can(Effect::Kill, None, by("signals by pidfd")),
-            can(Effect::Drop, None, by("nftables owner table, netdev egress and ingress")),
-            can(Effect::Delay, None, Support::No { reason: "sch_netem is missing".to_owned() }),
+            can(Effect::Drop, Some(Direction::Egress), by("nftables owner table, netdev egress")),
+            can(Effect::Drop, Some(Direction::Ingress), by("nftables owner table, netdev ingress")),
+            can(Effect::Delay, Some(Direction::Ingress), by("NFQUEUE, netdev ingress")),
+            can(Effect::Delay, Some(Direction::Egress), Support::No { reason: "sch_netem is missing".to_owned() }),
         ],
     };
     let facts = PlatformFacts { version: "Prometheus 2.42.0".to_owned(), skew: SignedDuration::ZERO };

@@ -265,3 +265,8 @@ pub(super) fn breaker(told: Told) -> Story {
     }
     story
 }
+
+/// The header alone, for an engine to run.
+pub fn breaker_header() -> squall_experiments::history::Header {
+    breaker(Told::Well).record.header
+}

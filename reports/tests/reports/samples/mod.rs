@@ -5,6 +5,7 @@ mod pieces;
 mod verdicts;
 mod zone;
 
+pub use breaker::breaker_header;
 pub use verdicts::{aborted, failed, may_remain, passed, placebo, unfinished, without_witness};
 pub use zone::lost_zone;
 
