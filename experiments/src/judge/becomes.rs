@@ -3,14 +3,13 @@
 use super::Measure;
 use super::case::{Found, Place};
 use super::coverage::{covered, required};
+use super::invariant;
 use super::sentence::{named, range, relative, seconds};
 use super::subject::{Edges, Subject, later, signed, unsigned};
 use super::track::{Reader, Truth};
 use super::transition::{Changes, Question, changes, searched};
-use super::{Labels, invariant};
 use crate::claim::{Dwell, Source, Tolerance};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A `becomes`, its instants looked up.
@@ -36,8 +35,7 @@ pub(super) fn judge_becomes(
     let question = Question { event, since: becoming.since, deadline, settled };
     let end = settled.min(question.decided_at(subject));
     let values = subject.values(question.begin(subject), end);
-    let labels: BTreeSet<&Labels> =
-        subject.baseline.iter().flat_map(|baseline| &baseline.medians).map(|(labels, _)| labels).collect();
+    let labels = subject.baseline_labels();
     let baseline = subject.baseline.map(|baseline| (&labels, baseline.until));
     let whole = (question.begin(subject), end);
     let series = match required(subject, &values, baseline, whole) {
@@ -54,8 +52,8 @@ pub(super) fn judge_becomes(
         Changes::Unknown(reason) => Found::inconclusive(cover(deadline).err().unwrap_or(reason)),
         Changes::Never(at, whose) => {
             let reason = format!(
-                "still not `{}`{whose} {}; allowed {}",
-                subject.predicate,
+                "still {}{whose} {}; allowed {}",
+                subject.opposite(),
                 relative(at, place.event, &place.name),
                 seconds(signed(becoming.within))
             );
@@ -70,22 +68,29 @@ pub(super) fn judge_becomes(
             }
             if !seen_false {
                 return Found::already(format!(
-                    "it was already so: `{}` at {}, and no change was seen",
-                    subject.predicate, place.name
+                    "it was already so: {} at {}, and no change was seen",
+                    subject.condition(),
+                    place.name
                 ))
                 .over((event.first, deadline));
             }
             let measure = Measure::TimeToBecome { least: Duration::ZERO, most: Duration::ZERO };
-            let reason = format!("`{}` already at {}, and seen otherwise before", subject.predicate, place.name);
+            let reason = format!("{} already at {}, and seen otherwise before", subject.condition(), place.name);
             let found = Found::passed(reason, Some(measure));
             return stays(subject, becoming, Edges { first: event.last, last: event.last }, settled, place, found)
                 .or_over((event.first, deadline));
         }
         Changes::Seen(edges) => {
             let found = in_time(subject, becoming, edges, place).changed(edges);
+            // A series that vanishes just then may be all that changed.
+            let after = later(edges.last, subject.half_intervals(4));
             if !found.is_passed() {
                 found
-            } else if let Err(thin) = cover(edges.last.min(settled)) {
+            } else if matches!(subject.source, Source::Step(_)) {
+                stays(subject, becoming, edges, settled, place, found)
+            } else if settled < after {
+                Found::pending(found.reason().to_owned()).changed(edges)
+            } else if let Err(thin) = cover(after) {
                 Found::inconclusive(thin).changed(edges)
             } else {
                 stays(subject, becoming, edges, settled, place, found)
@@ -101,8 +106,8 @@ fn in_time(subject: &Subject<'_>, becoming: &Becoming<'_>, edges: Edges, place: 
     let allowed = signed(becoming.within);
     let measure = Some(Measure::TimeToBecome { least: unsigned(least), most: unsigned(most) });
     let said = format!(
-        "became `{}` {} after {}; allowed {}",
-        subject.predicate,
+        "became {} {} after {}; allowed {}",
+        subject.condition(),
         range(least, most),
         place.name,
         seconds(allowed)

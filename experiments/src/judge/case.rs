@@ -82,8 +82,8 @@ fn decide(case: &Case<'_>) -> Found {
         Verb::Totals { window: Window::Between { from, to }, .. } => over(&instant, from, to).map(|(begin, end)| {
             let frame = Frame { from: begin, to: end };
             let place = Place::of(from, begin, to);
-            match settled {
-                Some(settled) if settled >= super::needs::total_settles(&subject, &frame) => {
+            match (settled, super::needs::total_settles(&subject, &frame)) {
+                (Some(settled), Some(wanted)) if settled >= wanted => {
                     super::totals::judge_totals(&subject, &frame, &place)
                 }
                 _ => Found::pending(format!("counting over {}", place.window)).over((begin.last, end.first)),
@@ -155,7 +155,7 @@ impl Place {
 /// A [`Finding`] in the making.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found {
-    finding: Finding,
+    pub finding: Finding,
 }
 
 impl Found {
@@ -247,10 +247,6 @@ impl Found {
             Judged::Pending { .. } => None,
             Judged::Settled { measure, .. } => measure.clone(),
         }
-    }
-
-    pub fn judged(self) -> Judged {
-        self.finding.judged
     }
 }
 

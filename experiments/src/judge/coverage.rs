@@ -187,8 +187,7 @@ pub(super) fn covered(subject: &Subject<'_>, values: &[Series], window: Piece) -
         return Ok(());
     }
     leaves_covered(subject, window)?;
-    let labels: BTreeSet<&Labels> =
-        subject.baseline.iter().flat_map(|baseline| &baseline.medians).map(|(labels, _)| labels).collect();
+    let labels = subject.baseline_labels();
     let baseline = subject.baseline.map(|baseline| (&labels, baseline.until));
     let series = required(subject, values, baseline, window)?;
     if series.is_empty() {

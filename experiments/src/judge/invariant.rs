@@ -1,13 +1,12 @@
 //! `is`: true at every sample of a window, but for what is tolerated.
 
+use super::Measure;
 use super::case::{Found, Place};
 use super::coverage::{Piece, covered, required};
 use super::sentence::{named, number, reading, relative, seconds};
 use super::subject::{Subject, unsigned};
 use super::violation::{Violation, allowed, violation};
-use super::{Labels, Measure};
 use crate::claim::Tolerance;
-use std::collections::BTreeSet;
 
 /// Judges over a window whose every moment is certain: from an event's last edge to another's first.
 /// Everything up to its end is settled.
@@ -22,8 +21,7 @@ fn decide(subject: &Subject<'_>, window: Piece, tolerance: &Tolerance, place: &P
     }
     let values = subject.values(window.0, window.1);
     let coverage = covered(subject, &values, window).and_then(|()| super::totals::enough_events(subject, window));
-    let labels: BTreeSet<&Labels> =
-        subject.baseline.iter().flat_map(|baseline| &baseline.medians).map(|(labels, _)| labels).collect();
+    let labels = subject.baseline_labels();
     let baseline = subject.baseline.map(|baseline| (&labels, baseline.until));
     let seen = required(subject, &values, baseline, window).unwrap_or_default();
     let violation = violation(subject, &seen, window);

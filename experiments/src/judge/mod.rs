@@ -14,6 +14,7 @@ mod judgement;
 mod live;
 mod needs;
 mod observed;
+mod placebo;
 mod reading;
 mod sentence;
 mod steady;
@@ -36,7 +37,8 @@ pub use judgement::{
 };
 pub use needs::{Need, looks_back, needs};
 pub use observed::{Chunk, Clock, Labels, Observed, Sample, Sampling, Series, WatchName};
+pub use placebo::Vacuity;
 pub use reading::Reading;
 pub use steady::{Recovery, has_data, recovery, steady};
-pub use verdict::{Findings, JudgedClaim, RecoveryFinding, Vacuity, verdict};
+pub use verdict::{Findings, JudgedClaim, RecoveryFinding, verdict};
 pub use witness::{WaitCase, WitnessCase, wait_for, witness};

@@ -33,7 +33,7 @@ pub fn needs(claim: &Claim, timeline: &Timeline, clock: Clock, sampling: Samplin
         Verb::Totals { window: Window::Between { from, to }, .. } => {
             let from = subject.instant(from);
             let frame = from.zip(subject.instant(to)).map(|(from, to)| Frame { from, to });
-            (from, frame.map(|frame| total_settles(&subject, &frame)))
+            (from, frame.and_then(|frame| total_settles(&subject, &frame)))
         }
         Verb::IsAt { at, .. } => {
             let at = subject.instant(at);
@@ -67,14 +67,20 @@ pub fn needs(claim: &Claim, timeline: &Timeline, clock: Clock, sampling: Samplin
 
 /// When a total can be counted: a sample must follow the window, and what a fault took away must have had
 /// the time to come back.
-pub(super) fn total_settles(subject: &Subject<'_>, frame: &Frame) -> Timestamp {
-    let touching = subject.timeline.losses().iter().filter_map(|loss| {
-        let end = subject.clock.at(loss.to?);
-        let gone = later(later(end, subject.half_intervals(6)), subject.timeout());
-        (subject.clock.at(loss.from) < frame.to.last && gone > frame.to.last).then_some(gone)
-    });
-    let last = touching.fold(frame.to.last, Timestamp::max);
-    later(later(last, subject.half_intervals(5)), subject.timeout())
+/// `None`: not before the fault is over.
+pub(super) fn total_settles(subject: &Subject<'_>, frame: &Frame) -> Option<Timestamp> {
+    let mut last = frame.to.last;
+    for loss in subject.timeline.losses().iter().filter(|loss| subject.clock.at(loss.from) < frame.to.last) {
+        match loss.to {
+            Some(to) => {
+                last = last.max(later(later(subject.clock.at(to), subject.half_intervals(6)), subject.timeout()))
+            }
+            None if subject.timeline.method().end.is_none() => return None,
+            // It never comes back under these labels.
+            None => {}
+        }
+    }
+    Some(later(later(last, subject.half_intervals(5)), subject.timeout()))
 }
 
 /// How long before a window a source must have been watched: its query's longest range and offset, and

@@ -7,12 +7,15 @@ use crate::history::Timeline;
 use crate::moment::Interval;
 use jiff::{SignedDuration, Timestamp};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// A source, a predicate, and what was seen.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'a> {
     pub source: &'a Source,
     pub predicate: &'a Predicate,
+    /// Whether the predicate must not hold: a witness, after its fault.
+    pub negated: bool,
     pub absent: Option<f64>,
     pub min_events: Option<u64>,
     pub timeline: &'a Timeline,
@@ -39,6 +42,7 @@ impl<'a> Subject<'a> {
         Self {
             source: &claim.source,
             predicate: claim.verb.predicate(),
+            negated: false,
             absent: claim.absent,
             min_events: claim.min_events,
             timeline,
@@ -171,9 +175,19 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Why the source is not answering, if that is lasting.
-    pub fn refused(&self) -> Option<&'a str> {
-        self.observed.error.as_deref().filter(|_| self.observed.refused)
+    /// What must be true, in words.
+    pub fn condition(&self) -> String {
+        if self.negated { format!("not `{}`", self.predicate) } else { format!("`{}`", self.predicate) }
+    }
+
+    /// What must be false, in words.
+    pub fn opposite(&self) -> String {
+        if self.negated { format!("`{}`", self.predicate) } else { format!("not `{}`", self.predicate) }
+    }
+
+    /// The series seen in the baseline.
+    pub fn baseline_labels(&self) -> BTreeSet<&'a Labels> {
+        self.baseline.iter().flat_map(|baseline| &baseline.medians).map(|(labels, _)| labels).collect()
     }
 }
 

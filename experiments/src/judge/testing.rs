@@ -64,6 +64,7 @@ impl Lab {
         Subject {
             source: &self.source,
             predicate: &self.predicate,
+            negated: false,
             absent: None,
             min_events: None,
             timeline: &self.timeline,

@@ -56,8 +56,8 @@ impl<'a> Reader<'a> {
             return self.truth_at_ceiling(reading, median);
         }
         match predicate.holds(reading, median) {
-            Some(true) => Truth::True,
-            Some(false) => Truth::False,
+            Some(holds) if holds != self.subject.negated => Truth::True,
+            Some(_) => Truth::False,
             None => Truth::Unknown,
         }
     }
@@ -67,8 +67,10 @@ impl<'a> Reader<'a> {
         let predicate = self.subject.predicate;
         let (low, high) = predicate.band(median).unwrap_or((f64::NAN, f64::NAN));
         match predicate.holds(reading, median) {
-            Some(true) if high == f64::INFINITY => Truth::True,
-            Some(false) if low == f64::NEG_INFINITY => Truth::False,
+            Some(true) if high == f64::INFINITY && !self.subject.negated => Truth::True,
+            Some(true) if high == f64::INFINITY => Truth::False,
+            Some(false) if low == f64::NEG_INFINITY && !self.subject.negated => Truth::False,
+            Some(false) if low == f64::NEG_INFINITY => Truth::True,
             Some(_) | None => Truth::Unknown,
         }
     }
