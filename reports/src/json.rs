@@ -14,7 +14,28 @@
 //! - `faults` is one entry for each order at an agent; `evidence` is what the agent saw, in the
 //!   record's own form.
 //!
-//! `src/snapshots/` holds one example for each verdict.
+//! Shortened; `tests/reports/snapshots/` holds a whole example for each verdict:
+//!
+//! ```json
+//! {
+//!   "version": 1,
+//!   "run": {"id": "r-7f3k2", "began": "2026-11-22T05:00:00Z", "length": 38.1, "seed": 4711, "placebo": false,
+//!           "again": "squall run slow-payments-opens-breaker.yaml --seed 4711", "squall": "0.1.0", "...": ""},
+//!   "experiment": {"name": "slow-payments-opens-breaker", "title": "...", "labels": {}, "parameters": {}},
+//!   "verdict": "passed", "exitCode": 0, "reasons": ["payments-slow was seen to bite, and every claim held."],
+//!   "remaining": [],
+//!   "claims": [{"name": "breaker-opens", "role": "expect", "outcome": "passed", "reason": "it became 1 in time",
+//!               "source": {"kind": "query", "text": "max(shop_breaker_open)"}, "asked": "becomes 1 within 5s after ...",
+//!               "measure": {"timeToBecome": {"least": 0.3, "most": 0.7}}, "measured": "after 300 to 700 ms",
+//!               "window": [10.9, 23.1], "transition": [11.2, 11.6], "baseline": null, "samples": 188}],
+//!   "witnesses": [{"step": "payments-slow", "outcome": "passed", "reason": "...", "without": []}],
+//!   "waits": [], "recovery": {"timeToBecome": {"least": 0.0, "most": 0.2}}, "placebo": null,
+//!   "phases": [{"phase": "baseline", "from": 0.6, "until": 10.85}],
+//!   "steps": [{"name": "payments-slow", "what": "network delay 400ms", "start": [10.9, 11.02], "end": [23.1, 23.3]}],
+//!   "faults": [{"id": "f-1", "instance": "payments-1", "evidence": {"packets": {"delayed": 1204}}, "...": ""}],
+//!   "targets": [], "platforms": {}, "agents": {}, "notes": []
+//! }
+//! ```
 
 use crate::terminal::fault_end;
 use crate::view::{At, ClaimView, FaultView, Span, StepView, View};

@@ -13,6 +13,8 @@ pub(super) struct Window {
     pub(super) label: String,
     pub(super) from: At,
     pub(super) until: At,
+    /// Whether anything was injected: in a placebo nothing is.
+    pub(super) injected: bool,
 }
 
 /// An entry below a chart: a class of the style sheet, and what it stands for.
@@ -62,7 +64,7 @@ pub(super) fn chart(id: &str, name: &str, plot: &Plot, windows: &[Window], wante
     );
     disturbed(&mut svg, plot, windows, heights);
     if let Some(band) = plot.band {
-        draw_band(&mut svg, band, heights, wanted);
+        draw_band(&mut svg, plot, band, heights, wanted);
     }
     axes(&mut svg, plot, heights);
     for (from, until) in &plot.gaps {
@@ -72,6 +74,9 @@ pub(super) fn chart(id: &str, name: &str, plot: &Plot, windows: &[Window], wante
         draw_line(&mut svg, plot, line, place, heights);
     }
     marks(&mut svg, plot, heights);
+    if let Some(band) = plot.band {
+        name_band(&mut svg, band, heights, wanted);
+    }
     write_labels(&mut svg, &labels, heights);
     svg.close("svg");
     Chart { svg: svg.into_string(), keys: keys(plot, windows, wanted) }
@@ -147,7 +152,8 @@ fn stripe(svg: &mut Svg, plot: &Plot, heights: Heights, class: &str, (from, unti
 fn disturbed(svg: &mut Svg, plot: &Plot, windows: &[Window], heights: Heights) {
     for window in windows {
         let span = (window.from, window.until);
-        stripe(svg, plot, heights, "fault", span, &format!("{}: {} to {}", window.label, window.from, window.until));
+        let class = if window.injected { "fault" } else { "fault waited" };
+        stripe(svg, plot, heights, class, span, &format!("{}: {} to {}", window.label, window.from, window.until));
     }
 }
 
@@ -159,30 +165,54 @@ fn write_labels(svg: &mut Svg, labels: &[Label], heights: Heights) {
     }
 }
 
-fn draw_band(svg: &mut Svg, band: Band, heights: Heights, wanted: &str) {
+/// Faint over all time, stronger where it is asked for.
+fn draw_band(svg: &mut Svg, plot: &Plot, band: Band, heights: Heights, wanted: &str) {
     let (mut upper, mut lower) = (heights.y(band.high), heights.y(band.low));
     if lower - upper < 8.0 {
         (upper, lower) = ((upper + lower) / 2.0 - 4.0, (upper + lower) / 2.0 + 4.0);
     }
-    let class = if band.unwanted { "band unwanted" } else { "band wanted" };
-    svg.titled(
-        "rect",
-        &[
-            ("class", &class),
-            ("x", &LEFT),
-            ("y", &Px(upper)),
-            ("width", &(RIGHT - LEFT)),
-            ("height", &Px(lower - upper)),
-        ],
-        wanted,
-    );
+    let kind = if band.unwanted { "unwanted" } else { "wanted" };
+    let mut rect = |class: &str, left: f64, right: f64| {
+        svg.titled(
+            "rect",
+            &[
+                ("class", &format!("band {class} {kind}")),
+                ("x", &Px(left)),
+                ("y", &Px(upper)),
+                ("width", &Px(right - left)),
+                ("height", &Px(lower - upper)),
+            ],
+            wanted,
+        );
+    };
+    rect("ever", LEFT, RIGHT);
+    let (from, until) = plot.window.map_or((LEFT, RIGHT), |(from, until)| (plot.axis.x(from), plot.axis.x(until)));
+    rect("now", from, until);
     if band.low < band.high {
         for edge in [band.low, band.high].into_iter().filter(|edge| edge.is_finite()) {
-            let y = heights.y(edge);
-            let class = if band.unwanted { "edge unwanted" } else { "edge wanted" };
+            let (y, class) = (heights.y(edge), format!("edge {kind}"));
             svg.leaf("line", &[("class", &class), ("x1", &LEFT), ("x2", &RIGHT), ("y1", &Px(y)), ("y2", &Px(y))]);
         }
     }
+}
+
+/// Writes the condition at the edge of its band, on the inside.
+fn name_band(svg: &mut Svg, band: Band, heights: Heights, wanted: &str) {
+    let below = band.low.is_infinite() || band.low == band.high && heights.y(band.high) - heights.top < 24.0;
+    let y = if band.low == band.high {
+        heights.y(band.low) + if below { 19.0 } else { -9.0 }
+    } else if below {
+        heights.y(band.high) + 15.0
+    } else {
+        heights.y(band.low) - 6.0
+    };
+    let text = match (band.unwanted, band.low == band.high) {
+        (true, _) => format!("must not be {wanted}"),
+        (false, true) => format!("asked for: {wanted}"),
+        (false, false) => wanted.to_owned(),
+    };
+    let class = if band.unwanted { "mark band-label unwanted" } else { "mark band-label wanted" };
+    svg.text("text", &[("class", &class), ("x", &(RIGHT - 8.0)), ("y", &Px(y)), ("text-anchor", &"end")], &text);
 }
 
 fn axes(svg: &mut Svg, plot: &Plot, heights: Heights) {
@@ -267,7 +297,12 @@ fn marks(svg: &mut Svg, plot: &Plot, heights: Heights) {
         let anchor = if x + 64.0 > RIGHT { ("end", x - 5.0) } else { ("start", x + 5.0) };
         svg.text(
             "text",
-            &[("class", &"mark"), ("text-anchor", &anchor.0), ("x", &Px(anchor.1)), ("y", &Px(bottom - 8.0))],
+            &[
+                ("class", &"mark deadline-label"),
+                ("text-anchor", &anchor.0),
+                ("x", &Px(anchor.1)),
+                ("y", &Px(bottom - 8.0)),
+            ],
             "deadline",
         );
     }
@@ -313,8 +348,9 @@ fn keys(plot: &Plot, windows: &[Window], wanted: &str) -> Vec<Key> {
         Some(_) => keys.push(key("band wanted", format!("asked for: {wanted}"))),
         None => {}
     }
-    if !windows.is_empty() {
-        keys.push(key("fault", "fault".to_owned()));
+    if let Some(window) = windows.first() {
+        let text = if window.injected { "fault" } else { "where the fault would have been" };
+        keys.push(key("fault", text.to_owned()));
     }
     if plot.transition.is_some() {
         keys.push(key("transition", "the change lies in here".to_owned()));
@@ -355,7 +391,12 @@ mod tests {
     fn labels_of_windows_never_overlap() {
         let line = Line { label: String::new(), pieces: vec![vec![(At(0.0), 0.9), (At(60.0), 1.0)]] };
         let plot = plot(vec![line], None, false);
-        let window = |label: &str, from: f64| Window { label: label.to_owned(), from: At(from), until: At(from + 5.0) };
+        let window = |label: &str, from: f64| Window {
+            label: label.to_owned(),
+            from: At(from),
+            until: At(from + 5.0),
+            injected: true,
+        };
         let windows = [window("first-fault", 10.0), window("second-fault", 11.0), window("third-fault", 50.0)];
         let rows: Vec<usize> = labels(&plot, &windows).iter().map(|label| label.row).collect();
         assert_eq!(rows, [0, 1, 0, 1], "the change's label makes room too");
@@ -368,7 +409,7 @@ mod tests {
             pieces: vec![vec![(At(0.0), 0.9), (At(60.0), 1.0)], vec![(At(60.0), 1.0)]],
         };
         let band = Band { low: 0.99, high: f64::INFINITY, unwanted: false };
-        let windows = [Window { label: "<img src=x>".to_owned(), from: At(10.0), until: At(20.0) }];
+        let windows = [Window { label: "<img src=x>".to_owned(), from: At(10.0), until: At(20.0), injected: true }];
         let chart = chart("c", "<script>", &plot(vec![line], Some(band), false), &windows, "at least <99%>");
         assert!(!chart.svg.contains("<script") && !chart.svg.contains("<img"), "{}", chart.svg);
         assert!(!chart.svg.contains("NaN") && !chart.svg.contains("inf"), "{}", chart.svg);

@@ -14,7 +14,10 @@ use std::time::Duration;
 /// A run as one HTML file.
 pub fn html(record: &Record) -> String {
     let view = View::of(record);
-    Page::of(&view).render().expect("writing to a string cannot fail, and no filter of the template does")
+    let page = Page::of(&view).render().expect("writing to a string cannot fail, and no filter of the template does");
+    // HTML has no way to write them, and a terminal that shows the file would obey them.
+    let harmless = |letter: char| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter };
+    page.chars().map(harmless).collect()
 }
 
 #[derive(Template)]
@@ -22,6 +25,7 @@ pub fn html(record: &Record) -> String {
 struct Page<'v> {
     name: String,
     title: &'v str,
+    when: String,
     mark: &'static str,
     word: String,
     class: &'static str,
@@ -103,7 +107,7 @@ impl<'v> Page<'v> {
             .disturbances()
             .map(|(step, from, until)| {
                 let placebo = if header.placebo { " (not injected)" } else { "" };
-                Window { label: format!("{}{placebo}", step.label), from, until }
+                Window { label: format!("{}{placebo}", step.label), from, until, injected: !header.placebo }
             })
             .collect();
         let mut groups = Vec::new();
@@ -127,6 +131,7 @@ impl<'v> Page<'v> {
         Self {
             name: header.experiment.name.to_string(),
             title: &header.experiment.title,
+            when: format!("{:.0}", header.began),
             mark: view.standing.mark(),
             word: view.standing.word(),
             class: view.standing.class(),
@@ -229,11 +234,16 @@ fn watch_card(view: &WatchView<'_>, windows: &[Window]) -> Card {
         WatchKind::WaitFor => "waited for by",
     };
     Card {
-        chart: view.plot.as_ref().map(|plot| chart(&id, &view.name, plot, windows, &view.allowed)),
+        chart: view.plot.as_ref().map(|plot| chart(&id, &view.name, plot, windows, &view.predicate.to_string())),
         id,
         name: format!("{kind} {}", view.name),
         state: view.state.clone(),
-        reason: view.judged.map(|judged| judged.reason.clone()).unwrap_or_default(),
+        // A witness' reason stands above, with the fault's evidence.
+        reason: view
+            .judged
+            .filter(|_| view.kind == WatchKind::WaitFor)
+            .map(|judged| judged.reason.clone())
+            .unwrap_or_default(),
         allowed: view.allowed.clone(),
         measure: String::new(),
         source: view.source.clone(),
@@ -275,7 +285,7 @@ fn fault_group(view: &View<'_>, step: &StepView<'_>) -> Option<FaultGroup> {
             let without: Vec<&str> = witness.without.iter().map(|name| name.as_str()).collect();
             let without =
                 if without.is_empty() { String::new() } else { format!("Without evidence: {}.", without.join(", ")) };
-            (State::of(witness.outcome), witness.reason.clone(), without)
+            (State::of_witness(witness.outcome), witness.reason.clone(), without)
         }),
         population: if population > 0 { format!("{planned} of {population} that match") } else { String::new() },
         faults,
@@ -330,7 +340,7 @@ fn platforms(view: &View<'_>) -> Vec<[String; 3]> {
     let found = view.preflight.iter().flat_map(|found| &found.platforms);
     found
         .map(|(name, facts)| {
-            let name = if name.is_empty() { "metrics".to_owned() } else { name.clone() };
+            let name = if name.is_empty() { "Metric source".to_owned() } else { format!("Metric source {name}") };
             let skew = words::span(facts.skew.unsigned_abs());
             let skew = match facts.skew.signum() {
                 0 => "agrees with the runner's".to_owned(),

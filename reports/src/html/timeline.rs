@@ -53,7 +53,15 @@ pub(super) fn timeline(view: &View<'_>) -> String {
                 &format!("changed between {from} and {until}"),
             );
         }
-        label(&mut svg, view, (from, until), y + 15.0, &format!("{} {}", claim.state.mark(), claim.claim.name), "");
+        label(
+            &mut svg,
+            view,
+            (from, until),
+            y + 15.0,
+            &format!("{} {}", claim.state.mark(), claim.claim.name),
+            "",
+            "window",
+        );
         y += ROW;
     }
     for (at, text) in view.axis.ticks() {
@@ -88,7 +96,11 @@ fn phases(svg: &mut Svg, view: &View<'_>, bottom: f64) {
 fn draw_step(svg: &mut Svg, view: &View<'_>, step: &StepView<'_>, y: f64) {
     let Some((asked, started)) = step.start else { return };
     let (asked_to_end, ended) = step.end.unwrap_or((view.last, view.last));
-    let class = if step.is_fault { "step disturbs" } else { "step" };
+    let class = match (step.is_fault, view.record.header.placebo) {
+        (true, false) => "step disturbs",
+        (true, true) => "step disturbs waited",
+        (false, _) => "step",
+    };
     #[expect(clippy::cast_precision_loss, reason = "nested three deep at most")]
     let inset = 2.0 * step.depth as f64;
     let (top, height) = (y + 3.0 + inset, 16.0 - 2.0 * inset);
@@ -98,7 +110,7 @@ fn draw_step(svg: &mut Svg, view: &View<'_>, step: &StepView<'_>, y: f64) {
     if asked_to_end > started {
         bar(svg, view, class, (started, asked_to_end), (top, height), &times);
     }
-    label(svg, view, (asked, ended), y + 15.0, &step.label, &step.what);
+    label(svg, view, (asked, ended), y + 15.0, &step.label, &step.what, class);
 }
 
 fn bar(svg: &mut Svg, view: &View<'_>, class: &str, (from, until): Span, (y, height): (f64, f64), title: &str) {
@@ -118,7 +130,7 @@ fn bar(svg: &mut Svg, view: &View<'_>, class: &str, (from, until): Span, (y, hei
 }
 
 /// Writes beside a bar: right of it, else left of it, else inside.
-fn label(svg: &mut Svg, view: &View<'_>, (from, until): Span, y: f64, name: &str, more: &str) {
+fn label(svg: &mut Svg, view: &View<'_>, (from, until): Span, y: f64, name: &str, more: &str, bar: &str) {
     let (left, right) = (view.axis.x(from), view.axis.x(until).max(view.axis.x(from) + 3.0));
     let full = if more.is_empty() || more == name { name.to_owned() } else { format!("{name}: {more}") };
     let fits = |text: &str, room: f64| text_width(text) + 8.0 < room;
@@ -131,9 +143,10 @@ fn label(svg: &mut Svg, view: &View<'_>, (from, until): Span, y: f64, name: &str
         .into_iter()
         .find_map(|text| rooms.iter().find(|(_, _, room, _)| fits(text, *room)).map(|room| (text, room)));
     let (text, (anchor, x, _, inside)) = place.unwrap_or((name, &rooms[2]));
+    let on_fault = if inside.is_empty() || bar != "step disturbs" { "" } else { " on-fault" };
     svg.text(
         "text",
-        &[("class", &format!("step-label {inside}")), ("text-anchor", anchor), ("x", &Px(*x)), ("y", &Px(y))],
+        &[("class", &format!("step-label {inside}{on_fault}")), ("text-anchor", anchor), ("x", &Px(*x)), ("y", &Px(y))],
         text,
     );
 }

@@ -55,6 +55,8 @@ pub(crate) struct WatchView<'a> {
     pub(crate) source: words::Source,
     /// What it asks for.
     pub(crate) allowed: String,
+    /// The condition alone.
+    pub(crate) predicate: &'a Predicate,
     /// Its chart.
     pub(crate) plot: Option<Plot>,
 }
@@ -90,6 +92,8 @@ fn view<'a>(record: &'a Record, claim: &'a Claim, frame: &Frame<'_, 'a>) -> Clai
         transition,
         deadline,
         interval: frame.interval(&watch),
+        asked: None,
+        holes: &[],
     };
     ClaimView {
         claim,
@@ -174,14 +178,20 @@ pub(super) fn watches<'a>(record: &'a Record, frame: &Frame<'_, 'a>) -> Vec<Watc
                 transition: None,
                 deadline: None,
                 interval: frame.interval(&watch),
+                asked: None,
+                holes: &[],
             };
             WatchView {
                 name: step.label(),
                 kind,
                 judged,
-                state: judged.map_or_else(State::not_judged, |judged| State::of(judged.outcome)),
+                state: judged.map_or_else(State::not_judged, |judged| match kind {
+                    WatchKind::Witness => State::of_witness(judged.outcome),
+                    WatchKind::WaitFor => State::of(judged.outcome),
+                }),
                 source: words::source(watched.and_then(|watched| watched.source).unwrap_or(source)),
                 allowed,
+                predicate,
                 plot: watched.and_then(|watched| draw(watched, clock, subject)),
             }
         })
@@ -189,7 +199,11 @@ pub(super) fn watches<'a>(record: &'a Record, frame: &Frame<'_, 'a>) -> Vec<Watc
 }
 
 fn draw(watched: &Watched<'_>, clock: SourceClock, subject: Subject<'_>) -> Option<Plot> {
-    Plot::of(&watched.observed.as_ref()?.values, |time| clock.at(time), subject)
+    let observed = watched.observed.as_ref()?;
+    let span = |(from, until)| (clock.at(from), clock.at(until));
+    let holes: Vec<Span> = observed.holes.iter().copied().map(span).collect();
+    let asked = observed.from.zip(observed.until).map(span);
+    Plot::of(&observed.values, |time| clock.at(time), Subject { asked, holes: &holes, ..subject })
 }
 
 /// `totals` has no values of its own: what is drawn is what its counters have added up to so far.

@@ -30,6 +30,10 @@ pub(super) struct Subject<'a> {
     pub(super) deadline: Option<At>,
     /// Seconds between samples.
     pub(super) interval: Option<f64>,
+    /// From when to when the source was asked, all together.
+    pub(super) asked: Option<Span>,
+    /// When it was not, in between.
+    pub(super) holes: &'a [Span],
 }
 
 /// A chart's content, on the run's clock.
@@ -225,16 +229,28 @@ fn thinned(points: &[(At, f64)], axis: Axis) -> Vec<(At, f64)> {
     kept
 }
 
-/// Where, inside the window, no series had a value.
+/// Where no series had a value although it was asked for, or although the claim was judged there.
 fn gaps(mut times: Vec<f64>, subject: Subject<'_>) -> Vec<Span> {
-    let (Some(interval), Some((from, to))) = (subject.interval, subject.window) else {
+    let Some(interval) = subject.interval else { return Vec::new() };
+    let longest = interval * GAP;
+    let known: Vec<Span> = subject.asked.into_iter().chain(subject.window).collect();
+    let Some((from, until)) = known.iter().copied().reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)))
+    else {
         return Vec::new();
     };
-    times.retain(|at| (from.0..=to.0).contains(at));
-    times.push(from.0);
-    times.push(to.0);
+    let (from, until) = (from.max(subject.axis.from), until.min(subject.axis.until));
+    times.extend([from.0, until.0]);
     times.sort_by(f64::total_cmp);
-    times.windows(2).filter(|pair| pair[1] - pair[0] > interval * GAP).map(|pair| (At(pair[0]), At(pair[1]))).collect()
+    let judged = |left: f64, right: f64| subject.window.is_some_and(|window| left < window.1.0 && window.0.0 < right);
+    let never_asked = |left: f64, right: f64| {
+        subject.holes.iter().any(|hole| hole.0.0 <= left + longest && right - longest <= hole.1.0)
+    };
+    times
+        .windows(2)
+        .map(|pair| (pair[0], pair[1]))
+        .filter(|(left, right)| right - left > longest && (judged(*left, *right) || !never_asked(*left, *right)))
+        .map(|(left, right)| (At(left), At(right)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -257,6 +273,8 @@ mod tests {
             transition: None,
             deadline: None,
             interval: Some(1.0),
+            asked: None,
+            holes: &[],
         }
     }
 
@@ -291,5 +309,16 @@ mod tests {
         assert_eq!(plot.lines[0].pieces.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 1]);
         assert_eq!(plot.gaps, [(At(2.0), At(10.0))]);
         assert!(plot.stepped);
+    }
+
+    #[test]
+    fn what_was_never_asked_for_is_no_gap() {
+        let predicate: Predicate = "1".parse().unwrap();
+        let mut subject = subject(&predicate);
+        subject.window = Some((At(0.0), At(3.0)));
+        subject.asked = Some((At(0.0), At(20.0)));
+        subject.holes = &[(At(3.0), At(12.0))];
+        let seen = [0.0, 1.0, 2.0, 3.0, 12.0, 13.0, 17.0, 18.0, 19.0].to_vec();
+        assert_eq!(gaps(seen, subject), [(At(13.0), At(17.0))]);
     }
 }

@@ -37,7 +37,7 @@ impl Standing {
     pub(crate) fn meaning(self, placebo: bool) -> &'static str {
         match self {
             Self::Unfinished => {
-                "This run has no judgement: it is still going on, or its runner died. If it died, the next `squall run` reverts it and closes it."
+                "This run has no judgement: it is still going on, or its runner died. If it died, the next `squall run` reverts it and closes it; `squall revert` does so at once."
             }
             Self::Judged(Verdict::Passed) if placebo => {
                 "No fault was injected, and no claim held that should need one: this experiment can tell the difference."
@@ -86,6 +86,17 @@ impl State {
     /// By its outcome.
     pub(crate) fn of(outcome: Outcome) -> Self {
         Self { outcome: Some(outcome), word: outcome.to_string() }
+    }
+
+    /// Of a fault: whether it was seen to bite.
+    pub(crate) fn of_witness(outcome: Outcome) -> Self {
+        let word = match outcome {
+            Outcome::Passed => "bit",
+            Outcome::Failed => "did not bite",
+            Outcome::Inconclusive => "cannot be said",
+            Outcome::Error => "error",
+        };
+        Self { outcome: Some(outcome), word: word.to_owned() }
     }
 
     /// Nothing was decided.

@@ -1,23 +1,10 @@
 //! What people and programs read, compared with what they read before.
 
-use crate::samples;
+use crate::samples::all;
 use insta::{assert_json_snapshot, assert_snapshot};
 use squall_experiments::history::Record;
 use squall_experiments::judge::Verdict;
 use squall_reports::{TerminalOptions, json, summary, terminal, worst};
-
-fn all() -> [(&'static str, Record); 8] {
-    [
-        ("passed", samples::passed()),
-        ("failed", samples::failed()),
-        ("without-witness", samples::without_witness()),
-        ("may-remain", samples::may_remain()),
-        ("placebo", samples::placebo()),
-        ("aborted", samples::aborted()),
-        ("unfinished", samples::unfinished()),
-        ("lost-zone", samples::lost_zone()),
-    ]
-}
 
 #[test]
 fn terminals_show_every_verdict() {

@@ -6,7 +6,7 @@ use squall_experiments::claim::{
 };
 use squall_experiments::engine::{Command, Phase, WatchOrder};
 use squall_experiments::experiment::{Edge, Event as At, Experiment, Instant, Limits, StepId, Template};
-use squall_experiments::fault::{AgentDescription, AgentEvent, Capability, Effect, Support};
+use squall_experiments::fault::{AgentDescription, AgentEvent, Capability, Direction, Effect, Support};
 use squall_experiments::history::{
     Entry, Event, Header, PlatformFacts, Preflight, RECORD_VERSION, Record, Versions, What,
 };
@@ -160,9 +160,10 @@ pub fn judgement(verdict: Verdict, reasons: &[&str]) -> Judgement {
     }
 }
 
-/// What preflight finds in the lab: Prometheus scraped every 200 ms, one agent.
-pub fn preflight(watches: &[&str]) -> Event {
-    let sampling = Sampling { interval: Duration::from_millis(200), timeout: Duration::from_millis(200) };
+/// What preflight finds in the lab: sources with their intervals in milliseconds, one agent.
+pub fn preflight(watches: &[(&str, u64)]) -> Event {
+    let sampling =
+        |millis| Sampling { interval: Duration::from_millis(millis), timeout: Duration::from_millis(millis) };
     let by = |backend: &str| Support::By { backend: backend.to_owned() };
     let can = |effect, direction, support| Capability { effect, direction, support };
     let agent = AgentDescription {
@@ -172,14 +173,16 @@ pub fn preflight(watches: &[&str]) -> Event {
         faults: 0,
         capabilities: vec![
             can(Effect::Kill, None, by("signals by pidfd")),
-            can(Effect::Drop, None, by("nftables owner table, netdev egress and ingress")),
-            can(Effect::Delay, None, Support::No { reason: "sch_netem is missing".to_owned() }),
+            can(Effect::Drop, Some(Direction::Egress), by("nftables owner table, netdev egress")),
+            can(Effect::Drop, Some(Direction::Ingress), by("nftables owner table, netdev ingress")),
+            can(Effect::Delay, Some(Direction::Ingress), by("NFQUEUE, netdev ingress")),
+            can(Effect::Delay, Some(Direction::Egress), Support::No { reason: "sch_netem is missing".to_owned() }),
         ],
     };
     let facts = PlatformFacts { version: "Prometheus 2.42.0".to_owned(), skew: SignedDuration::ZERO };
     Event::PreflightPassed(Box::new(Preflight {
         platforms: BTreeMap::from([(String::new(), facts)]),
-        sampling: watches.iter().map(|watch| (WatchName((*watch).to_owned()), sampling)).collect(),
+        sampling: watches.iter().map(|(watch, millis)| (WatchName((*watch).to_owned()), sampling(*millis))).collect(),
         agents: BTreeMap::from([(NodeName::new("lab"), agent)]),
         notes: Vec::new(),
     }))

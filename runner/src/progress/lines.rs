@@ -27,13 +27,14 @@ impl<W: Write> Lines<W> {
 
     /// Writes what changed.
     pub fn show(&mut self, elapsed: Duration, progress: &Progress) {
+        self.gone(elapsed, progress);
         if self.phase != Some(progress.phase) {
             self.phase = Some(progress.phase);
             let left = words::left(progress).filter(|_| progress.phase != Phase::Done);
             let left = left.map(|left| format!(" ({left})")).unwrap_or_default();
             self.note(elapsed, &format!("{}{left}", words::phase(progress.phase)));
         }
-        self.faults(elapsed, progress);
+        self.on(elapsed, progress);
         for claim in &progress.claims {
             let Some(Judged::Settled { outcome, .. }) = &claim.judged else { continue };
             if words::is_news(claim) && self.settled.insert(claim.name.clone(), *outcome) != Some(*outcome) {
@@ -49,19 +50,21 @@ impl<W: Write> Lines<W> {
         let _ = writeln!(self.out, "{}  {line}", words::stamp(elapsed));
     }
 
-    fn faults(&mut self, elapsed: Duration, progress: &Progress) {
-        let now: BTreeMap<StepName, usize> =
-            progress.faults.iter().map(|fault| (fault.step.clone(), fault.instances)).collect();
+    fn on(&mut self, elapsed: Duration, progress: &Progress) {
         for fault in &progress.faults {
-            if self.faults.get(&fault.step) != Some(&fault.instances) {
+            if self.faults.insert(fault.step.clone(), fault.instances) != Some(fault.instances) {
                 self.note(elapsed, &format!("fault on: {}", words::fault(fault)));
             }
         }
-        let gone: Vec<StepName> = self.faults.keys().filter(|step| !now.contains_key(*step)).cloned().collect();
+    }
+
+    fn gone(&mut self, elapsed: Duration, progress: &Progress) {
+        let is_on = |step: &StepName| progress.faults.iter().any(|fault| fault.step == *step);
+        let gone: Vec<StepName> = self.faults.keys().filter(|step| !is_on(step)).cloned().collect();
         for step in gone {
+            self.faults.remove(&step);
             self.note(elapsed, &format!("fault gone: {step}"));
         }
-        self.faults = now;
     }
 }
 
