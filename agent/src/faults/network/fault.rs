@@ -5,7 +5,7 @@ use super::hold::Holder;
 use super::plan::{self, Hold, Plan, plan};
 use super::traffic::{LEASE, lease_element};
 use crate::kernel::{NamespaceError, in_namespace};
-use crate::netlink::nftables::{Batch, CounterTotals, Expression, Family, Table, counters};
+use crate::netlink::nftables::{Batch, CounterTotals, Expression, Family, Table, counters, table_exists};
 use crate::netlink::queue::Queue;
 use crate::netlink::{Link, NetlinkError, Protocol, Socket, links};
 use nix::errno::Errno;
@@ -112,16 +112,15 @@ impl NetworkFault {
         Self::carry_out(id, plan, owner, queue)
     }
 
-    fn carry_out(id: &FaultId, plan: Plan, owner: Socket, queue: Option<Queue>) -> Result<Self, InjectError> {
+    fn carry_out(id: &FaultId, plan: Plan, mut owner: Socket, queue: Option<Queue>) -> Result<Self, InjectError> {
+        let name = plan::table_name(id);
+        if table_exists(&mut owner, &name)? {
+            let reason = format!("fault {id} is already there: nftables table {name} stands");
+            return Err(InjectError::Refused(Refusal { kind: RefusalKind::Overlap, reason }));
+        }
         let Plan { drops, hold, backend } = plan;
-        let mut fault = Self {
-            backend,
-            name: plan::table_name(id),
-            families: Vec::new(),
-            owner: Some(owner),
-            holder: None,
-            counted: Vec::new(),
-        };
+        let mut fault =
+            Self { backend, name, families: Vec::new(), owner: Some(owner), holder: None, counted: Vec::new() };
         // From here on an early return drops `fault`, which reverts what is done.
         if let Some((hold, queue)) = hold.zip(queue) {
             let number = queue.number();

@@ -8,7 +8,8 @@
 //! - Every table is *owned* by the fault's socket: when the agent dies, the kernel removes it.
 //! - Every chain begins at a *gate*: a member of a set that the kernel itself removes when the lease ends, so
 //!   a stopped or hung agent's fault ends too.
-//! - Drops are at the outermost hooks because a drop further in makes `sendto` fail with EPERM, which no real network does.
+//! - Drops are at the outermost hooks and silent, because a sender must not learn of them: a drop in `inet output` makes
+//!   `sendto` fail with EPERM, which no real network does.
 //! - Interfaces are those there at injection; one that appears later is not met.
 //!
 //! An interface's queueing disciplines are never touched.
