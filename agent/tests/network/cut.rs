@@ -233,27 +233,53 @@ fn loss_takes_its_share_and_counts_it_exactly() {
 }
 
 #[test]
-fn tcp_takes_a_partition_for_one_and_goes_on_after_it() {
+fn tcp_backs_off_as_on_a_real_network_and_goes_on_after_it() {
     let Some(world) = World::new() else { return };
-    for direction in [Direction::Egress, Direction::Ingress, Direction::Both] {
-        for (here, peer, _) in BOTH_VERSIONS {
-            let listener = world.peer.inside(|| TcpListener::bind(SocketAddr::new(peer, 80)).unwrap());
-            let server = listener.local_addr().unwrap();
-            let mut stream = world.here.inside(|| TcpStream::connect((server.ip(), 80)).unwrap());
-            assert_eq!(stream.local_addr().unwrap().ip(), here);
-            let (mut other, _) = listener.accept().unwrap();
-            other.set_read_timeout(Some(PATIENCE)).unwrap();
-            let began = Instant::now();
-            let mut fault = inject(&world.here, &NetworkOrder { direction, ..partition() });
-            stream.write_all(b"y").unwrap();
-            assert!(soon(|| dropped(&mut fault) >= 4));
-            // The first try, then again after about 0.2 s, 0.4 s, 0.8 s. The sender of a verdict of drop would
-            // have tried every 0.5 s.
-            assert!(began.elapsed() > Duration::from_millis(500), "no backing off: {:?}", began.elapsed());
-            fault.revert().unwrap();
-            let mut byte = [0];
-            other.read_exact(&mut byte).expect("it goes on");
-            assert_eq!(&byte, b"y");
+    for (here, peer, _) in BOTH_VERSIONS {
+        let listener = world.peer.inside(|| TcpListener::bind(SocketAddr::new(peer, 80)).unwrap());
+        let server = listener.local_addr().unwrap();
+        let mut stream = world.here.inside(|| TcpStream::connect(server).unwrap());
+        assert_eq!(stream.local_addr().unwrap().ip(), here);
+        let (mut other, _) = listener.accept().unwrap();
+        other.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut fault = inject(&world.here, &NetworkOrder { direction: Direction::Egress, ..partition() });
+        stream.write_all(b"y").unwrap();
+        let began = Instant::now();
+        let mut tries = Vec::new();
+        assert!(soon(|| {
+            if dropped(&mut fault) > u64::try_from(tries.len()).unwrap() {
+                tries.push(began.elapsed());
+            }
+            tries.len() == 6
+        }));
+        // Each wait is twice the one before. A sender that is told of the drop tries every 0.5 s instead.
+        let waits: Vec<_> = tries.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(waits[4] > waits[3] * 3 / 2 && waits[3] > waits[2] * 3 / 2, "{waits:?}");
+        fault.revert().unwrap();
+        let mut byte = [0];
+        other.read_exact(&mut byte).expect("it goes on");
+        assert_eq!(&byte, b"y");
+    }
+}
+
+/// Some senders ask to be told of errors: the DNS resolver does.
+#[test]
+fn no_sender_is_told_of_what_was_dropped() {
+    let Some(world) = World::new() else { return };
+    for (here, peer, _) in BOTH_VERSIONS {
+        let (sender, receiver) = (bound(&world.here, here, 0), bound(&world.peer, peer, 0));
+        let target = receiver.local_addr().unwrap();
+        match here {
+            IpAddr::V4(_) => nix::sys::socket::setsockopt(&sender, nix::sys::socket::sockopt::Ipv4RecvErr, &true),
+            IpAddr::V6(_) => nix::sys::socket::setsockopt(&sender, nix::sys::socket::sockopt::Ipv6RecvErr, &true),
+        }
+        .unwrap();
+        sender.send_to(b"first", target).unwrap();
+        for direction in [Direction::Egress, Direction::Ingress, Direction::Both] {
+            let _fault = inject(&world.here, &NetworkOrder { direction, ..partition() });
+            for _ in 0..20 {
+                sender.send_to(b"lost", target).expect("no error");
+            }
         }
     }
 }
