@@ -37,10 +37,10 @@ pub enum InjectError {
     #[error("{}", .0.reason)]
     Refused(Refusal),
     /// The namespace was not entered.
-    #[error("{0}")]
+    #[error(transparent)]
     Namespace(#[from] NamespaceError),
     /// The kernel refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Kernel(#[from] NetlinkError),
     /// No thread to hold packets.
     #[error("start the reader of a packet queue")]
