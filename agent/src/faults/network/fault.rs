@@ -261,8 +261,8 @@ impl Drop for NetworkFault {
 /// # Errors
 /// What forbids it.
 pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
-    let loopback = links(&mut Socket::open(Protocol::Route)?)?;
-    let as_another: Vec<Link> = loopback.into_iter().map(|link| Link { loopback: false, ..link }).collect();
+    let links = links(&mut Socket::open(Protocol::Route)?)?;
+    let as_another: Vec<Link> = links.into_iter().map(|link| Link { loopback: false, ..link }).collect();
     let id = FaultId::new("probe");
     let plan = plan(&id, order, &as_another, CONTROL, Duration::from_secs(1)).map_err(InjectError::Refused)?;
     let (owner, queue) = open(&plan)?;
