@@ -114,11 +114,11 @@ mod tests {
         }
         let delay = all.iter().find(|one| one.effect == Effect::Delay && one.direction == Some(Direction::Egress));
         assert!(matches!(&delay.unwrap().support, Support::No { .. }));
-        // Where namespaces can be made, nothing but the kernel's own lack of something is a reason.
+        // Without the privilege every network effect says so.
         if in_scratch_namespace(|| ()).is_err() {
             let refused =
                 all.iter().filter(|one| matches!(&one.support, Support::No { reason } if reason.contains("ermitted")));
-            assert_eq!(refused.count(), 3);
+            assert_eq!(refused.count(), 4);
         }
     }
 }
