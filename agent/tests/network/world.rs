@@ -30,7 +30,12 @@ pub struct Namespace {
 }
 
 impl World {
-    pub fn new() -> Self {
+    /// `None`: not as root here; the test has run in a user namespace of its own instead, or says that it is skipped.
+    pub fn new() -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            again_in_a_user_namespace();
+            return None;
+        }
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let (here, peer) = (Namespace::new("here", number), Namespace::new("peer", number));
         let world = Self { here, peer };
@@ -56,7 +61,7 @@ impl World {
         }
         world.here.ip(&["link", "set", "vA", "up"]);
         world.peer.ip(&["link", "set", "vB", "up"]);
-        world
+        Some(world)
     }
 }
 
@@ -103,6 +108,22 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
     }
+}
+
+/// Runs the calling test once more, as root of a new user namespace with a `/run` of its own.
+fn again_in_a_user_namespace() {
+    let unshare = |command: &[&str]| {
+        Command::new("unshare").args(["--user", "--map-root-user", "--mount", "--net"]).args(command).status()
+    };
+    if !unshare(&["true"]).is_ok_and(|status| status.success()) {
+        println!("skipped: needs root");
+        return;
+    }
+    let program = std::env::current_exe().unwrap();
+    let test = std::thread::current().name().expect("libtest names its threads after tests").to_owned();
+    let script = "mount -t tmpfs none /run && exec \"$0\" --exact \"$1\" --nocapture";
+    let status = unshare(&["sh", "-c", script, program.to_str().unwrap(), &test]).unwrap();
+    assert!(status.success(), "{test} failed in a user namespace");
 }
 
 fn ip(words: &[&str]) -> String {
