@@ -37,10 +37,10 @@ pub enum InjectError {
     #[error("{}", .0.reason)]
     Refused(Refusal),
     /// The namespace was not entered.
-    #[error("{0}")]
+    #[error(transparent)]
     Namespace(#[from] NamespaceError),
     /// The kernel refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Kernel(#[from] NetlinkError),
     /// No thread to hold packets.
     #[error("start the reader of a packet queue")]
@@ -261,8 +261,8 @@ impl Drop for NetworkFault {
 /// # Errors
 /// What forbids it.
 pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
-    let loopback = links(&mut Socket::open(Protocol::Route)?)?;
-    let as_another: Vec<Link> = loopback.into_iter().map(|link| Link { loopback: false, ..link }).collect();
+    let links = links(&mut Socket::open(Protocol::Route)?)?;
+    let as_another: Vec<Link> = links.into_iter().map(|link| Link { loopback: false, ..link }).collect();
     let id = FaultId::new("probe");
     let plan = plan(&id, order, &as_another, CONTROL, Duration::from_secs(1)).map_err(InjectError::Refused)?;
     let (owner, queue) = open(&plan)?;
