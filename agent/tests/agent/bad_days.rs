@@ -1,8 +1,8 @@
 //! A second agent, a full disk, a ledger that cannot be read, a coordinator of another version.
 
-use super::places::{Agent, Doomed, Target, agent_program, ask, eventually, fence, is_root, kill, order, pause};
+use super::places::{Agent, Doomed, Target, agent_program, ask, eventually, fence, is_root, order, pause};
 use squall_agent::{Client, ClientError};
-use squall_experiments::fault::{FaultState, RefusalKind};
+use squall_experiments::fault::{FaultState, OrderFault, RefusalKind};
 use squall_experiments::name::FaultId;
 use std::fs;
 use std::io::{Read, Write};
@@ -14,12 +14,12 @@ fn two_agents_do_not_share_a_state_directory() {
     let folder = tempfile::tempdir().unwrap();
     let agent = Agent::start(folder.path());
     let (text, code) = ask(folder.path(), &["serve"]);
-    let expected = format!("another agent (process {}) uses the state directory", agent.process.id());
+    let expected = format!("another agent (process {}) has it", agent.process.id());
     assert!(text.contains(&expected) && code == Some(1), "{text}");
     let elsewhere = tempfile::tempdir().unwrap();
     let socket = agent.socket();
     let (text, code) = ask(elsewhere.path(), &["serve", "--socket", socket.to_str().unwrap()]);
-    assert!(text.contains("somebody answers at") && code == Some(1), "{text}");
+    assert!(text.contains("somebody answers there already") && code == Some(1), "{text}");
 }
 
 #[tokio::test]
@@ -47,8 +47,22 @@ async fn a_full_disk_refuses_new_faults_and_reverts_old_ones() {
     client.inject(&fence("r", 1), &order("f", target.locator(), pause(), 30_000, 60_000)).await.unwrap();
     let mut filler = fs::File::create(format!("{seen_from_here}/filler")).unwrap();
     while filler.write_all(&[0; 512]).is_ok() {}
-    let refused = client.inject(&fence("r", 1), &order("g", target.locator(), kill(false), 30_000, 60_000)).await;
-    let Err(ClientError::Refused(refusal)) = refused else { panic!("{refused:?}") };
+    // The page that the ledger ends in may still have room for some lines.
+    let mut refused = None;
+    for number in 0..32 {
+        let harmless =
+            OrderFault::Kill { signal: "CONT".parse().unwrap(), process: None, grace: None, hold_down: false };
+        let order = order(&format!("g{number}"), target.locator(), harmless, 30_000, 60_000);
+        match client.inject(&fence("r", 1), &order).await {
+            Ok(_) => {}
+            Err(ClientError::Refused(refusal)) => {
+                refused = Some(refusal);
+                break;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    let refusal = refused.expect("the ledger runs out of room");
     assert!(refusal.kind == RefusalKind::Failed && refusal.reason.contains("write the ledger"), "{refusal:?}");
     assert!(target.is_held(), "the fault that is on stays on");
     let began = Instant::now();
