@@ -144,6 +144,12 @@ pub fn find_processes(locator: &Locator, called: Option<&str>) -> Result<Vec<Pro
     Ok(processes)
 }
 
+/// The process a pidfile names now.
+pub fn main_process(locator: &Locator) -> Option<u32> {
+    let Some(ProcessLocator::Pidfile(path)) = &locator.process else { return None };
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
 fn refusal(kind: RefusalKind, reason: impl Into<String>) -> Refusal {
     Refusal { kind, reason: reason.into() }
 }
@@ -155,9 +161,12 @@ fn pids_by_pidfile(path: &Path) -> Result<Vec<u32>, Refusal> {
         .trim()
         .parse()
         .map_err(|_| refusal(RefusalKind::NoTarget, format!("pidfile `{}` holds no process number", path.display())))?;
+    if ProcessFacts::of(main).is_none() {
+        return Ok(Vec::new());
+    }
     let processes =
         all_processes().map_err(|error| refusal(RefusalKind::Failed, format!("list processes: {error}")))?;
-    Ok(if processes.contains_key(&main) { with_descendants(main, &processes) } else { Vec::new() })
+    Ok(with_descendants(main, &processes))
 }
 
 fn unit_cgroup(name: &str) -> Result<PathBuf, Refusal> {
