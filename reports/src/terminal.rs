@@ -25,6 +25,9 @@ impl Default for TerminalOptions {
     }
 }
 
+/// More faults than these do not help a reader; the other reports hold all.
+const MOST_FAULTS: usize = 24;
+
 /// A run as text, ending with a line break.
 pub fn terminal(record: &Record, options: &TerminalOptions) -> String {
     let view = View::of(record);
@@ -126,12 +129,22 @@ impl Page<'_, '_> {
             return;
         }
         let mut rows = vec![["fault", "target", "evidence", "end"].map(str::to_owned)];
-        rows.extend(self.view.faults.iter().map(|fault| {
+        let mut faults: Vec<&FaultView<'_>> = self.view.faults.iter().collect();
+        if faults.len() > MOST_FAULTS {
+            faults.sort_by_key(|fault| !needs_attention(fault));
+            faults.truncate(MOST_FAULTS);
+        }
+        rows.extend(faults.iter().map(|fault| {
             let (step, target) = (fault.order.step.to_string(), fault.order.instance.to_string());
             [step, target, fault_evidence(fault), fault_end(fault)]
         }));
         line(out, &table(&rows, self.width, self.colour).to_string());
         out.push('\n');
+        if faults.len() < self.view.faults.len() {
+            let more = self.view.faults.len() - faults.len();
+            line(out, &format!("... and {more} more: see the HTML or JSON report"));
+            out.push('\n');
+        }
         for witness in self.view.judgement().map(|judgement| judgement.witnesses.as_slice()).unwrap_or_default() {
             if witness.outcome != Outcome::Passed {
                 self.wrapped(out, "- ", &format!("{}: {}", witness.name, witness.reason));
@@ -167,6 +180,11 @@ impl Page<'_, '_> {
             line(out, &format!("{}{part}", if place == 0 { bullet } else { &indent }));
         }
     }
+}
+
+/// Whether something about a fault is not as it should be.
+fn needs_attention(fault: &FaultView<'_>) -> bool {
+    fault.evidence.is_none() || fault.ended.is_none_or(|ended| !ended.differences.is_empty())
 }
 
 /// What a fault did, or why it did nothing.
