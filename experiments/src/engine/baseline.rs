@@ -1,11 +1,12 @@
 //! Prepare and baseline: what lasts the whole run begins, and the steady state is seen before anything
 //! is touched. A baseline that does not hold, or cannot be judged, ends the run: no fault is injected.
 
+use super::claims::Alarm;
 use super::engine::Engine;
 use super::{Phase, bounds};
 use crate::claim::{Claim, Source};
 use crate::experiment::{Action, StepId};
-use crate::judge::{AbortState, Baseline as Seen, Judged, Outcome, WatchName, aborts, baseline, has_data, steady};
+use crate::judge::{Baseline as Seen, Judged, Outcome, WatchName, baseline, has_data, steady};
 use crate::moment::{Interval, Moment};
 use crate::plan::{baseline_claims, baseline_length};
 use std::collections::BTreeMap;
@@ -76,15 +77,10 @@ impl Engine {
             return;
         };
         let unsafe_now = given.experiment.abort_if.iter().find_map(|claim| {
-            match self.case(claim).map(|case| aborts(&case, from, self.now))? {
-                AbortState::Quiet => None,
-                AbortState::True { reason } => {
-                    Some(format!("the safety stop {} is true before anything was done: {reason}", claim.name))
-                }
-                AbortState::Blind { reason } => {
-                    Some(format!("the safety stop {} gives no answer before anything was done: {reason}", claim.name))
-                }
-            }
+            Some(match self.alarm(claim, from)? {
+                Alarm::True(reason) => format!("a safety stop is true before anything was done: {reason}"),
+                Alarm::Blind(reason) => format!("a safety stop is blind before anything was done: {reason}"),
+            })
         });
         if let Some(reason) = unsafe_now {
             self.give_up_baseline(reason);

@@ -7,7 +7,7 @@
 use super::Command;
 use super::actions::end_in_words;
 use super::fill;
-use super::finish::{action_in_words, remedy};
+use super::finish::{REMEDY, action_in_words};
 use crate::experiment::{Action, Experiment, Perform, StepId, StepKind, Undo, Values};
 use crate::fault::{AgentEvent, Order};
 use crate::history::{ActionEnd, Activity, Event, Record, What};
@@ -37,7 +37,7 @@ pub struct LeftUndo {
     pub activity: Activity,
     /// What is done, its holes filled from the record but for secrets; or why they cannot be.
     pub action: Result<Action, String>,
-    /// As the author wrote it, for people.
+    /// As a person would do it by hand.
     pub in_words: String,
     /// Ended after this.
     pub timeout: Length,
@@ -88,11 +88,12 @@ pub fn leftovers(record: &Record) -> Leftovers {
         for (place, action) in (0u32..).zip(actions).filter(|_| !never_begun) {
             let activity = Activity::Undo(*step, place);
             if !seen.ends.get(&activity).is_some_and(ActionEnd::succeeded) {
+                let filled = fill_action(action, &seen.values);
                 undos.push(LeftUndo {
                     step: name.clone(),
                     activity,
-                    action: fill_action(action, &seen.values),
-                    in_words: action_in_words(action),
+                    in_words: action_in_words(filled.as_ref().unwrap_or(action)),
+                    action: filled,
                     timeout: perform.timeout,
                 });
             }
@@ -113,7 +114,7 @@ pub fn close(record: &Record, outcome: &Reverted) -> Judgement {
             instance: Some(fault.order.instance.clone()),
             node: Some(fault.node.clone()),
             reason: reason.clone(),
-            remedy: remedy(&fault.node),
+            remedy: REMEDY.to_owned(),
         })
     });
     let undone = outcome.activities.iter().filter_map(|(activity, reason)| {
@@ -125,10 +126,7 @@ pub fn close(record: &Record, outcome: &Reverted) -> Judgement {
             instance: None,
             node: None,
             reason: reason.clone(),
-            remedy: words.map_or_else(
-                || "look whether its command still runs, and end it".to_owned(),
-                |words| format!("do by hand: {words}"),
-            ),
+            remedy: words.unwrap_or_else(|| format!("squall revert {}", record.header.run)),
         })
     });
     let why = "the runner died before this was judged";

@@ -13,6 +13,7 @@
 
 use super::actions::Actions;
 use super::baseline::Baseline;
+use super::claims::Alarms;
 use super::ending::Ending;
 use super::faults::Faults;
 use super::steps::StepRun;
@@ -61,6 +62,7 @@ pub struct Engine {
     pub(super) actions: Actions,
     pub(super) watches: Watches,
     pub(super) baseline: Baseline,
+    pub(super) alarms: Alarms,
     pub(super) ending: Ending,
 }
 
@@ -92,6 +94,7 @@ impl Engine {
             faults: Faults::default(),
             actions: Actions::default(),
             baseline: Baseline::default(),
+            alarms: Alarms::default(),
             ending: Ending::default(),
         }
     }
@@ -104,7 +107,6 @@ impl Engine {
         }
         // Two events may be stamped by two threads; the run's own time never goes back.
         self.now = Moment { elapsed: now.elapsed.max(self.now.elapsed), wall: now.wall };
-        self.wake = None;
         if !self.begun {
             self.begun = true;
             self.since = self.now;
@@ -178,7 +180,8 @@ impl Engine {
     /// Looks at everything that waits, until nothing moves any more.
     fn advance(&mut self) {
         loop {
-            let before = self.phase;
+            let before = (self.phase, self.outbox.len());
+            self.wake = None;
             self.watch_sources();
             self.watch_safety();
             match self.phase {
@@ -191,10 +194,10 @@ impl Engine {
                 Phase::CleanUp => self.advance_clean_up(),
                 Phase::Done => {}
             }
-            if self.phase == before {
+            // Whatever moved may have made something else wait, which has not said for what yet.
+            if before == (self.phase, self.outbox.len()) {
                 break;
             }
-            self.wake = None;
         }
     }
 

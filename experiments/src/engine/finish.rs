@@ -4,15 +4,10 @@ use super::actions::ActionRun;
 use super::engine::Engine;
 use super::faults::{FaultRun, State};
 use super::{Command, Phase};
-use crate::claim::{Claim, Source};
-use crate::experiment::{Action, Inject, Step, StepKind, Undo, Witness};
-use crate::judge::{
-    Case, Finding, Findings, Judged, JudgedClaim, Observed, Outcome, RemainingFault, Sampling, Vacuity,
-    WitnessJudgement, find, verdict, witness,
-};
-use crate::name::{InstanceName, StepName};
+use crate::experiment::{Action, Inject, Step, StepKind, Template, Undo, Witness};
+use crate::judge::{Findings, Judged, JudgedClaim, Outcome, RemainingFault, WitnessJudgement, verdict, witness};
+use crate::name::{InstanceName, RunId, StepName};
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Engine {
     /// Judges the run and ends it.
@@ -26,7 +21,7 @@ impl Engine {
             aborted: self.ending.aborted.clone(),
             blind: self.ending.blind.clone(),
             no_baseline: self.ending.no_baseline.clone(),
-            claims: given.experiment.claims().map(|claim| self.judged_claim(claim)).collect(),
+            claims: given.experiment.claims().map(|claim| JudgedClaim::new(claim, self.finding(claim))).collect(),
             witnesses: if given.placebo { Vec::new() } else { self.witnesses() },
             waits: if given.placebo { Vec::new() } else { self.waits() },
             recovery: self.recovery_finding(),
@@ -35,27 +30,6 @@ impl Engine {
         let judgement = verdict(findings);
         self.enter(Phase::Done);
         self.outbox.push(Command::Finish(Box::new(judgement)));
-    }
-
-    fn judged_claim(&self, claim: &Claim) -> JudgedClaim {
-        let finding = self.finding(claim);
-        let already_so = finding.already_so;
-        let is_of_action = matches!(claim.source, Source::Step(_));
-        let vacuity = if is_of_action { Vacuity::NotJudged } else { Vacuity::of(claim) };
-        JudgedClaim { judgement: finding.judgement(claim), vacuity, already_so }
-    }
-
-    /// What the judge says of a claim now.
-    pub(super) fn finding(&self, claim: &Claim) -> Finding {
-        match self.case(claim) {
-            Some(case) => find(&case),
-            None => {
-                let nothing = Sampling { interval: Duration::from_secs(1), timeout: Duration::ZERO };
-                let observed = Observed::new(nothing);
-                let clock = self.clock(None, false);
-                find(&Case { claim, timeline: &self.timeline, clock, observed: &observed, baseline: None })
-            }
-        }
     }
 
     /// Every fault, and every action that counts as one, in the order of the file.
@@ -147,7 +121,7 @@ impl Engine {
             instance: Some(fault.order.instance.clone()),
             node: Some(fault.node.clone()),
             reason,
-            remedy: remedy(&fault.node),
+            remedy: REMEDY.to_owned(),
         });
         let actions = self.actions.all.values().filter(|run| !run.failures.is_empty()).map(|run| RemainingFault {
             fault: None,
@@ -155,7 +129,7 @@ impl Engine {
             instance: None,
             node: None,
             reason: run.failures.join("; "),
-            remedy: by_hand(run),
+            remedy: by_hand(run, &self.given.run),
         });
         faults.chain(actions).collect()
     }
@@ -165,31 +139,34 @@ fn targets(count: usize) -> String {
     if count == 1 { "its target".to_owned() } else { format!("all {count} targets") }
 }
 
-/// What to run on a node when nobody can say whether a fault is gone.
-pub(super) fn remedy(node: &crate::name::NodeName) -> String {
-    format!("on node {node}: `squall agent list` shows what is there, `squall agent revert --all` removes it")
-}
+/// What to run on a fault's node when nobody can say whether it is gone. It needs no runner and no network.
+pub(super) const REMEDY: &str = "squall agent revert --all";
 
-fn by_hand(run: &ActionRun) -> String {
+fn by_hand(run: &ActionRun, of_run: &RunId) -> String {
     let actions = match &run.perform.undo {
         Undo::By(actions) => actions.as_slice(),
         Undo::Irreversible => &[],
     };
     let words: Vec<String> = actions.iter().map(action_in_words).collect();
-    if words.is_empty() {
-        "look whether its command still runs, and end it".to_owned()
-    } else {
-        format!("do by hand: {}", words.join(", then "))
-    }
+    if words.is_empty() { format!("squall revert {of_run}") } else { words.join("; ") }
 }
 
 /// An action as a person would do it by hand.
 pub(super) fn action_in_words(action: &Action) -> String {
     match action {
         Action::Exec(program) => {
-            let words: Vec<String> = program.command.iter().map(ToString::to_string).collect();
-            format!("`{}`", words.join(" "))
+            let quote = |word: &Template| {
+                let text = word.to_string();
+                let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
+                if !text.is_empty() && text.bytes().all(plain) {
+                    text
+                } else {
+                    format!("'{}'", text.replace('\'', r"'\''"))
+                }
+            };
+            let words: Vec<String> = program.command.iter().map(quote).collect();
+            words.join(" ")
         }
-        Action::Http(request) => format!("`{} {}`", request.method, request.url),
+        Action::Http(request) => format!("curl -X {} {}", request.method, request.url),
     }
 }

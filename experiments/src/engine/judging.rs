@@ -1,13 +1,15 @@
 //! What the engine asks the judge while the run goes on.
 
+use super::claims::Alarm;
 use super::engine::Engine;
-use super::watches::{Purpose, WatchRun};
+use super::watches::{Purpose, State, WatchRun};
 use super::{Phase, bounds};
 use crate::claim::{Claim, Role, Source};
 use crate::experiment::{StepKind, WaitFor, Witness};
 use crate::judge::{
     AbortState, Case, Judged, Outcome, WaitCase, WatchName, WitnessCase, aborts, judge, needs, wait_for, witness,
 };
+use crate::moment::Moment;
 use crate::name::StepName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,20 +105,28 @@ impl Engine {
         for claim in &given.experiment.abort_if {
             let Some(opened) = self.watches.get(claim.name.as_str()).and_then(WatchRun::open_since) else { continue };
             let since = if opened.elapsed > watched_from.elapsed { opened } else { watched_from };
-            match self.case(claim).map(|case| aborts(&case, since, self.now)) {
-                None | Some(AbortState::Quiet) => {}
-                Some(AbortState::True { reason }) => {
-                    self.ending.abort(format!("{} became true: {reason}", claim.name));
-                }
-                Some(AbortState::Blind { reason }) => {
-                    let blind = format!("the safety stop {} went blind: {reason}", claim.name);
-                    self.ending.blind.get_or_insert(blind);
+            match self.alarm(claim, since) {
+                None => {}
+                Some(Alarm::True(reason)) => self.ending.abort(format!("the safety stop became true: {reason}")),
+                Some(Alarm::Blind(reason)) => {
+                    self.ending.blind.get_or_insert(format!("the safety stop went blind: {reason}"));
                 }
             }
         }
         if !given.experiment.abort_if.is_empty() {
             self.look_again();
         }
+    }
+
+    /// Asks a safety stop; what it says is kept.
+    pub(super) fn alarm(&mut self, claim: &Claim, since: Moment) -> Option<Alarm> {
+        let said = match aborts(&self.case(claim)?, since, self.now) {
+            AbortState::Quiet => return None,
+            AbortState::True { reason } => Alarm::True(reason),
+            AbortState::Blind { reason } => Alarm::Blind(reason),
+        };
+        self.alarms.entry(claim.name.clone()).or_insert_with(|| said.clone());
+        Some(said)
     }
 
     /// Whether a watch has seen all it is for.
@@ -156,14 +166,17 @@ impl Engine {
     pub(super) fn is_settled(&mut self, claim: &Claim) -> bool {
         let Some(run) = self.watches.get(claim.name.as_str()) else { return true };
         let (sampling, lag) = (run.observed.sampling, run.lag());
-        let asking = matches!(run.purpose, Purpose::Once(_)) && run.open_since().is_some();
+        if matches!(run.purpose, Purpose::Once(_)) && run.state != State::Idle {
+            // Its one answer has come, or is waited for by its own bound.
+            return run.state == State::Closed;
+        }
         let Some(case) = self.case(claim) else { return true };
         let (clock, judged) = (case.clock, judge(&case));
         if matches!(judged, Judged::Settled { .. }) {
             return true;
         }
         // No end: an event of its window did not happen, and after the method none will.
-        let Some(until) = needs(claim, &self.timeline, clock, sampling).until else { return !asking };
+        let Some(until) = needs(claim, &self.timeline, clock, sampling).until else { return true };
         let due = until.saturating_add(lag).saturating_add(bounds::LATE_DATA);
         self.wake_at(due);
         self.look_again();

@@ -2,6 +2,7 @@
 mod actions;
 mod baseline;
 pub(crate) mod bounds;
+mod claims;
 mod command;
 mod crash;
 mod ending;

@@ -51,6 +51,8 @@ pub(super) struct WatchRun {
     leaves_only: bool,
     pub(super) observed: Observed,
     pub(super) state: State,
+    /// Whether it has ever been opened.
+    pub(super) was_opened: bool,
 }
 
 impl WatchRun {
@@ -62,6 +64,7 @@ impl WatchRun {
             leaves_only: false,
             observed: Observed::new(usual_sampling(source)),
             state: State::Idle,
+            was_opened: false,
         }
     }
 
@@ -266,6 +269,7 @@ impl Engine {
         let now = self.now;
         if let Some(run) = self.watches.all.get_mut(name) {
             run.state = State::Open(now);
+            run.was_opened = true;
         }
         if once {
             self.wake_at(now.elapsed + bounds::ONCE);

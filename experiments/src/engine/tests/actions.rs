@@ -109,7 +109,7 @@ fn an_undo_that_fails_is_reported_and_does_not_stop_the_others() {
     assert_eq!(begun(&world).len(), 2 + 3, "all of them are tried");
     assert_eq!(judgement.remaining.len(), 1);
     assert_eq!(judgement.remaining[0].reason, "undo 1 of two: exited with 1: last line");
-    assert_eq!(judgement.remaining[0].remedy, "do by hand: `bad`, then `good`");
+    assert_eq!(judgement.remaining[0].remedy, "bad; good");
 }
 
 #[test]

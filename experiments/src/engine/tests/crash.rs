@@ -92,7 +92,8 @@ fn what_could_not_be_reverted_is_named_with_its_remedy() {
     };
     let judgement = close(&record, &outcome);
     assert_eq!(judgement.remaining.len(), 2);
-    assert!(judgement.remaining[0].remedy.contains("on node n2: `squall agent list`"));
-    assert!(judgement.remaining[1].remedy.starts_with("do by hand: `restore-${slow.targets}`"));
-    assert_ne!(judgement.verdict, Verdict::Passed);
+    assert_eq!(judgement.remaining[0].node, Some(crate::name::NodeName::new("n2")));
+    assert_eq!(judgement.remaining[1].remedy, "'restore-api-z1|api-z2|api-z3'");
+    assert_eq!(judgement.verdict, Verdict::FaultsMayRemain);
+    assert_eq!(close(&record, &Reverted::default()).verdict, Verdict::Aborted);
 }

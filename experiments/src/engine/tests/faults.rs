@@ -224,7 +224,8 @@ fn an_agent_that_says_nothing_is_given_up_after_its_bound_and_its_fault_may_rema
     assert_eq!(revert - sent, Duration::from_secs(20));
     assert_eq!(judgement.remaining.len(), 1);
     assert_eq!(judgement.remaining[0].instance, Some(InstanceName::new("api-z1")));
-    assert!(judgement.remaining[0].remedy.contains("on node n1: `squall agent list`"));
+    assert_eq!(judgement.remaining[0].remedy, "squall agent revert --all");
+    assert_eq!(judgement.remaining[0].node, Some(NodeName::new("n1")));
     assert!(!world.phases().contains(&Phase::Recovery), "nothing recovers from a fault that may be there");
     assert_eq!(world.now - revert, Duration::from_secs(25), "lease + 10 s");
 }

@@ -157,7 +157,8 @@ impl SimulatedWorld {
         let due: Vec<WatchName> =
             self.watched.iter().filter(|(_, (at, _))| *at <= self.now).map(|(name, _)| name.clone()).collect();
         for name in due {
-            let (at, once) = self.watched[&name];
+            // An earlier sample may have ended this watch.
+            let Some((at, once)) = self.watched.get(&name).copied() else { continue };
             if once {
                 self.watched.remove(&name);
             } else {
