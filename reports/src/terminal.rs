@@ -2,7 +2,7 @@
 
 use crate::columns::{clean, folded, paint, table};
 use crate::view::{FaultView, View};
-use crate::words::{self, Standing};
+use crate::words::{self, Standing, State};
 use anstyle::{AnsiColor, Style};
 use squall_experiments::claim::Role;
 use squall_experiments::history::Record;
@@ -125,9 +125,25 @@ impl Page<'_, '_> {
     }
 
     fn faults(&self, out: &mut String) {
-        if self.view.faults.is_empty() {
-            return;
+        if !self.view.faults.is_empty() {
+            self.fault_table(out);
         }
+        // Evidence of agents stands in the table; an action that counts as a fault has only its witness.
+        let in_table = |name: &str| self.view.faults.iter().any(|fault| fault.order.step.as_str() == name);
+        let witnesses = self.view.judgement().map(|judgement| judgement.witnesses.as_slice()).unwrap_or_default();
+        let shown = witnesses.iter().filter(|it| it.outcome != Outcome::Passed || !in_table(it.name.as_str()));
+        let mut more = false;
+        for witness in shown {
+            let word = State::of_witness(witness.outcome).word;
+            self.wrapped(out, "- ", &format!("{}: {word}: {}", witness.name, witness.reason));
+            more = true;
+        }
+        if more {
+            out.push('\n');
+        }
+    }
+
+    fn fault_table(&self, out: &mut String) {
         let mut rows = vec![["fault", "target", "evidence", "end"].map(str::to_owned)];
         let mut faults: Vec<&FaultView<'_>> = self.view.faults.iter().collect();
         if faults.len() > MOST_FAULTS {
@@ -144,12 +160,6 @@ impl Page<'_, '_> {
             let more = self.view.faults.len() - faults.len();
             line(out, &format!("... and {more} more: see the HTML or JSON report"));
             out.push('\n');
-        }
-        for witness in self.view.judgement().map(|judgement| judgement.witnesses.as_slice()).unwrap_or_default() {
-            if witness.outcome != Outcome::Passed {
-                self.wrapped(out, "- ", &format!("{}: {}", witness.name, witness.reason));
-                out.push('\n');
-            }
         }
     }
 
