@@ -69,8 +69,7 @@ impl Settings {
             let Some(path) = variable(name).map(whole).transpose()? else { continue };
             let unknown = || format!("{name} is set, and no Prometheus is known");
             let access = written.prometheus.as_mut().ok_or_else(unknown)?;
-            let field =
-                if name.ends_with("CA_FILE") { &mut access.ca_file } else { &mut access.bearer_token_file };
+            let field = if name.ends_with("CA_FILE") { &mut access.ca_file } else { &mut access.bearer_token_file };
             *field = Some(path);
         }
         if let Some(word) = variable("SQUALL_CONFIRM") {
@@ -112,11 +111,7 @@ impl Settings {
     /// Caps on what experiments may say.
     pub fn caps(&self) -> LimitCaps {
         let caps = self.written.limits;
-        LimitCaps {
-            max_targets: caps.max_targets,
-            max_percent: caps.max_percent,
-            keep_at_least: caps.keep_at_least,
-        }
+        LimitCaps { max_targets: caps.max_targets, max_percent: caps.max_percent, keep_at_least: caps.keep_at_least }
     }
 
     /// Reads every secret.

@@ -79,7 +79,7 @@ impl Engine {
         let selection = select(&into, &found.instances, found.matching_where.as_ref(), given.seed, counted)
             .map_err(|error| error.to_string())?;
         if given.placebo {
-            self.remember_targets(step, &selection.targets);
+            self.remember_targets(step, inject, &selection.targets);
             self.set_stage(step.id, Stage::Injecting { shot, first: self.now });
             return Ok(());
         }
@@ -102,7 +102,7 @@ impl Engine {
         }
         self.check_together(&wanted, Hit { targets: hits.clone(), population: population.clone() })?;
         self.note_changes(step, inject, &hits);
-        self.remember_targets(step, &hit);
+        self.remember_targets(step, inject, &hit);
         self.set_stage(step.id, Stage::Injecting { shot, first: self.now });
         for one in wanted {
             self.send_order(step, inject, shot, one, &population)?;
@@ -152,12 +152,15 @@ impl Engine {
         }
     }
 
-    fn remember_targets(&mut self, step: &Step, hit: &[&Instance]) {
+    fn remember_targets(&mut self, step: &Step, inject: &Inject, hit: &[&Instance]) {
         let Some(name) = &step.name else { return };
         for (key, new) in values_of(name, hit) {
             let known = self.targets.entry(key).or_default();
             let all: BTreeSet<String> = known.drain(..).chain(new).collect();
             known.extend(all);
+        }
+        if !takes_series_away(&inject.fault) {
+            return;
         }
         let series = hit.iter().map(|instance| instance.series.clone()).filter(|series| !series.is_empty());
         self.watches.lost.entry(name.clone()).or_default().extend(series);
@@ -386,5 +389,14 @@ impl Engine {
         let from = run.start.map_or(run.begun, |start| start.first);
         let to = matches!(run.stage, Stage::Ended).then_some(run.end).flatten().map(|end| end.last);
         self.timeline.declare_loss(name, series.clone(), from, to);
+    }
+}
+
+/// Whether a fault takes the instance's series away: nobody answers a scrape any more. What is only slow
+/// or lossy should still be scraped, and a loss of its series is not declared.
+fn takes_series_away(fault: &Fault) -> bool {
+    match fault {
+        Fault::Kill(_) | Fault::Pause(_) | Fault::ZoneLoss(_) => true,
+        Fault::Network(network) => network.partition,
     }
 }

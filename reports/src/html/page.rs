@@ -285,7 +285,7 @@ fn fault_group(view: &View<'_>, step: &StepView<'_>) -> Option<FaultGroup> {
         judged: step.witness.map(|witness| {
             let without: Vec<&str> = witness.without.iter().map(|name| name.as_str()).collect();
             let without =
-                if without.is_empty() { String::new() } else { format!("Without evidence: {}.", without.join(", ")) };
+                if without.is_empty() { String::new() } else { format!("(without evidence: {})", without.join(", ")) };
             (State::of_witness(witness.outcome), prose(&witness.reason), without)
         }),
         population: if population > 0 { format!("{planned} of {population} that match") } else { String::new() },

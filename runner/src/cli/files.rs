@@ -75,7 +75,7 @@ pub(super) fn explain(code: &str) -> Result<Exit, Stop> {
 
 /// Prints the schema.
 pub(super) fn schema() -> Result<Exit, Stop> {
-    let _closed = writeln!(std::io::stdout(), "{:#}", written::schema());
+    let _closed = writeln!(std::io::stdout(), "{:#}", written::all_schemas());
     Ok(Exit::Passed)
 }
 

@@ -3,16 +3,23 @@
 use squall_experiments::experiment::Experiment;
 use squall_experiments::plan::{Bounds, Plan};
 use squall_experiments::unit::Length;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 /// The plan of an experiment, ending with a line break.
 pub(super) fn plan_text(experiment: &Experiment, plan: &Plan) -> String {
     let mut text = format!("{}: {}\n", experiment.name, experiment.title);
-    // Writing to a string cannot fail.
-    let mut line = |written: String| drop(writeln!(text, "{written}"));
+    let mut line = |written: String| {
+        text.push_str(&written);
+        text.push('\n');
+    };
     line(format!("seed {}", plan.seed));
-    line(format!("takes {} in all: baseline {}, method {}, recovery {}", bounds(plan.whole), bounds(plan.baseline), bounds(plan.method), bounds(plan.recovery)));
+    line(format!(
+        "takes {} in all: baseline {}, method {}, recovery {}",
+        bounds(plan.whole),
+        bounds(plan.baseline),
+        bounds(plan.method),
+        bounds(plan.recovery)
+    ));
     let limits = &plan.limits;
     let most = limits.max_targets.map(|most| format!("at most {most}, ")).unwrap_or_default();
     line(format!(

@@ -39,7 +39,8 @@ struct Planned<'a> {
 /// Runs every experiment of the files, one after another.
 pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     // From here on Ctrl-C ends a run by reverting it, whatever the moment.
-    let mut signals = Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
+    let mut signals =
+        Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
     let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     let setup = set_up(settings, &what)?;
@@ -191,7 +192,11 @@ fn again(arguments: &RunArguments, seed: u64) -> String {
 
 fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./=:,@%+".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn versions() -> Versions {

@@ -43,7 +43,8 @@ pub(super) struct Setup {
 impl Setup {
     /// Reads what the settings name. Nobody is asked anything yet.
     pub(super) fn new(settings: Settings, inventories: &[Inventory]) -> Result<Self, Stop> {
-        let squall = std::env::current_exe().map_err(|error| Stop::error(format!("failed to find squall itself: {error}")))?;
+        let squall =
+            std::env::current_exe().map_err(|error| Stop::error(format!("failed to find squall itself: {error}")))?;
         let client = http_client(None, LONGEST_REQUEST).map_err(|error| Stop::failed(&error))?;
         let secrets = Arc::new(settings.secrets().map_err(Stop::bad_input)?);
         let mut setup = Self {
@@ -71,7 +72,11 @@ impl Setup {
                 self.platforms.insert(local, Arc::new(move || Ok(instances.clone())));
                 return Ok(());
             }
-            _ => return Err(Stop::bad_input("there are several inventories in these files: name platforms in squall.yaml")),
+            _ => {
+                return Err(Stop::bad_input(
+                    "there are several inventories in these files: name platforms in squall.yaml",
+                ));
+            }
         }
         let named: Vec<(PlatformName, PathBuf)> = if self.settings.written.platforms.is_empty() {
             let path = self.settings.inside(Path::new(DEFAULT_INVENTORY));
@@ -111,8 +116,9 @@ impl Setup {
         let written = &self.settings.written;
         let own = written.platforms.iter().filter_map(|(name, one)| Some((name.to_string(), one.prometheus.as_ref()?)));
         for (name, access) in own.chain(written.prometheus.as_ref().map(|access| (String::new(), access))) {
-            let prometheus = Prometheus::try_new(self.settings.access(access))
-                .map_err(|error| Stop::bad_input(format!("the settings' `prometheus`: failed to {}", crate::chain(&error))))?;
+            let prometheus = Prometheus::try_new(self.settings.access(access)).map_err(|error| {
+                Stop::bad_input(format!("the settings' `prometheus`: failed to {}", crate::chain(&error)))
+            })?;
             self.sources.insert(name, Arc::new(prometheus));
         }
         Ok(())
@@ -207,7 +213,8 @@ fn refuse_the_dead(plan: &Plan, world: &World) -> Result<(), Stop> {
 fn read_inventory(path: &Path) -> Result<Inventory, String> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| format!("the inventory `{shown}` cannot be read: {error}"))?;
-    let file = SourceFile::from_bytes(shown.to_string(), &bytes).map_err(|problem| render(&[problem], &[], false, 100))?;
+    let file =
+        SourceFile::from_bytes(shown.to_string(), &bytes).map_err(|problem| render(&[problem], &[], false, 100))?;
     let (documents, problems) = written::read(std::slice::from_ref(&file), &Parameters::default(), Purpose::Run);
     let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();
     if !errors.is_empty() {

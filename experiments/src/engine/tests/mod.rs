@@ -4,6 +4,7 @@ mod actions;
 mod build;
 mod crash;
 mod faults;
+mod golden;
 mod phases;
 mod properties;
 mod world;
