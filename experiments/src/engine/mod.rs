@@ -20,7 +20,7 @@ mod steps;
 mod watches;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use command::{Command, WatchOrder};
 pub use crash::{LeftFault, LeftUndo, Leftovers, Reverted, close, leftovers, undo_failure};

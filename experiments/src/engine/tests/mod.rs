@@ -1,7 +1,7 @@
 //! The engine against a simulated world: fake agents, actions and sources answer its commands.
 mod aborts;
 mod actions;
-mod build;
+pub(crate) mod build;
 mod crash;
 mod faults;
 mod golden;
