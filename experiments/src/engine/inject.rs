@@ -201,6 +201,7 @@ impl Engine {
             patience,
             sent: self.now,
             state: State::Sent,
+            was_on: false,
             asked: None,
             over: None,
             backend: wanted.backend,
@@ -386,7 +387,11 @@ impl Engine {
         if self.given.placebo {
             return;
         }
-        let from = run.start.map_or(run.begun, |start| start.first);
+        let from = match (run.start, &run.stage) {
+            (Some(start), _) => start.first,
+            (None, Stage::Injecting { first, .. }) => *first,
+            (None, _) => run.begun,
+        };
         let to = matches!(run.stage, Stage::Ended).then_some(run.end).flatten().map(|end| end.last);
         self.timeline.declare_loss(name, series.clone(), from, to);
     }

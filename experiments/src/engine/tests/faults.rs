@@ -445,3 +445,58 @@ fn the_same_seed_length_and_ids_come_out_of_the_same_events() {
     assert_eq!(world.entries, again.entries);
     assert!(world.injected()[0].1.deadline > Length::from_secs(60));
 }
+
+#[test]
+fn an_error_in_one_branch_lets_no_other_branch_begin_anything() {
+    let branches =
+        parallel(vec![perform("absent", &[], Lasting::Once), inject("cut", partition(), app("api"), for_seconds(9))]);
+    let mut experiment = experiment(vec![branches]);
+    if let StepKind::Parallel(branches) = &mut experiment.method[0].kind {
+        if let StepKind::Perform(perform) = &mut branches[0].kind {
+            // Its hole can never be filled, so that it fails in the moment it begins.
+            let hole = crate::experiment::Piece::End("cut".parse().unwrap());
+            perform.action = crate::experiment::Action::Exec(crate::claim::Program {
+                command: vec![crate::experiment::Template(vec![hole])],
+                env: std::collections::BTreeMap::new(),
+            });
+        }
+    }
+    let mut world = SimulatedWorld::of(experiment);
+    world.run();
+    assert_eq!(world.engine.ending.errors, ["absent could not be begun: `${cut.end}` has no value yet"]);
+    assert!(!world.commands().any(|(_, command)| matches!(command, Command::Resolve { .. })));
+}
+
+#[test]
+fn a_fault_that_is_on_is_not_gone_because_its_agent_refuses_a_word() {
+    let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(60))]))
+        .answering(|command, _| match command {
+            Command::Inject { node, order } if node.as_str() == "n1" => {
+                let refusal = Refusal { kind: RefusalKind::Fenced, reason: "epoch 2 came".into() };
+                Some(vec![
+                    (Duration::from_millis(5), agent_event(node, &order.id, on())),
+                    (Duration::from_secs(5), agent_event(node, &order.id, AgentEvent::Refused { refusal })),
+                ])
+            }
+            Command::Revert { node, .. } if node.as_str() == "n1" => Some(vec![]),
+            _ => None,
+        });
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::FaultsMayRemain);
+    assert_eq!(judgement.remaining.len(), 1);
+}
+
+#[test]
+fn only_faults_that_silence_their_targets_declare_a_loss_of_series() {
+    let losses = |fault: Fault| {
+        let mut world = SimulatedWorld::of(experiment(vec![inject("it", fault, app("api"), for_seconds(2))]));
+        world.run();
+        world.engine.timeline.losses().to_vec()
+    };
+    assert!(losses(delay()).is_empty());
+    for fault in [partition(), kill(), pause()] {
+        let losses = losses(fault);
+        assert_eq!(losses.len(), 3);
+        assert!(losses.iter().all(|loss| loss.to.is_some() && loss.series["instance"].starts_with("10.0.")));
+    }
+}
