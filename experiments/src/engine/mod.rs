@@ -17,6 +17,7 @@
 //!
 //! A record is closed after a crash by [`leftovers`] and [`close`], which need no engine.
 mod actions;
+mod aim;
 mod baseline;
 pub(crate) mod bounds;
 mod claims;

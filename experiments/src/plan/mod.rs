@@ -6,6 +6,8 @@ mod overlap;
 mod planned;
 mod refers;
 mod timeline;
+mod windows;
+mod words;
 
 pub use make::{Caps, PlanRefusal, PlanRefusalKind, World, plan};
 pub use overlap::{Overlap, overlap};
@@ -13,8 +15,9 @@ pub use planned::{Bounds, Plan, PlannedStep};
 pub use timeline::{Schedule, schedule};
 
 pub(crate) use compile::{Certainty, Ground, Wanted, compile, effective_selector};
-pub(crate) use make::{baseline_claims, baseline_length, population, protects, shots};
+pub(crate) use make::{population, protects, shots};
 pub(crate) use timeline::{grace, longest_lasting};
+pub(crate) use windows::{baseline_claims, baseline_length};
 
 #[cfg(test)]
 mod tests;

@@ -7,4 +7,5 @@ mod faults;
 mod golden;
 mod phases;
 mod properties;
+mod targets;
 mod world;
