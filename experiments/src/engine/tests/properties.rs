@@ -227,7 +227,7 @@ fn surprise(kind: u8) -> Event {
         60..90 => Event::AbortRequested(AbortCause::Halt { reason: "stop".into() }),
         90..120 => Event::StorageFailed { reason: "disk full".into() },
         120..160 => Event::AgentLost { node, faults: BTreeSet::from([fault]), reason: "gone".into() },
-        160..190 => agent_event(&node, &fault, reverted(EndCause::TargetGone)),
+        165..190 => agent_event(&node, &fault, reverted(EndCause::TargetGone)),
         190..210 => agent_event(
             &node,
             &fault,
@@ -262,16 +262,26 @@ fn check(world: &SimulatedWorld, judgement: &Judgement) -> Result<(), TestCaseEr
     prop_assert!(world.phases().is_sorted(), "phases only go forward: {:?}", world.phases());
     // Every fault is known to be gone by its agent's word, or is said to be there, with a remedy.
     let mut words: BTreeMap<FaultId, bool> = BTreeMap::new();
+    let mut one_shots = BTreeSet::new();
+    let mut on = BTreeSet::new();
     for entry in &world.entries {
         match &entry.what {
             What::Command(Command::Inject { order, .. }) => {
                 words.insert(order.id.clone(), false);
+                if order.fault.is_one_shot() {
+                    one_shots.insert(order.id.clone());
+                }
             }
             What::Event(Event::Agent { fault, event, .. }) => {
                 let gone = match event {
-                    AgentEvent::Done { .. } | AgentEvent::Refused { .. } => true,
+                    AgentEvent::Done { .. } => one_shots.contains(fault),
+                    AgentEvent::Refused { .. } => !on.contains(fault),
                     AgentEvent::Reverted { differences, .. } => differences.is_empty(),
-                    _ => false,
+                    AgentEvent::On { .. } => {
+                        on.insert(fault.clone());
+                        false
+                    }
+                    AgentEvent::Seen { .. } | AgentEvent::RevertFailed { .. } => false,
                 };
                 if let Some(known) = words.get_mut(fault) {
                     *known |= gone;
