@@ -184,7 +184,7 @@ fn several_series_must_all_satisfy_and_one_that_goes_missing_says_nothing() {
 fn the_first_sample_at_or_after_an_instant_decides() {
     let at = |offset: f64| Instant { offset: length(offset), ..end() };
     let claim = |offset: f64| claim(plain("lost"), Verb::IsAt { predicate: "0".parse().unwrap(), at: at(offset) });
-    let world = gauge(|second| (second < 22 || second > 30).then_some(if second == 20 { 0.0 } else { 3.0 }));
+    let world = gauge(|second| (!(22..=30).contains(&second)).then_some(if second == 20 { 0.0 } else { 3.0 }));
     world.expect(&claim(0.0), Outcome::Passed, "0, 0.1 s after fault.end");
     world.expect(&claim(0.2), Outcome::Failed, "3, not `0`");
     world.expect(&claim(3.0), INCONCLUSIVE, "no sample in time");
@@ -245,7 +245,7 @@ fn a_source_that_refuses_is_an_error_and_one_that_stops_is_inconclusive() {
 
 #[test]
 fn what_was_never_asked_is_missing() {
-    let world = gauge(|second| (second < 5 || second > 12).then_some(1.0));
+    let world = gauge(|second| (!(5..=12).contains(&second)).then_some(1.0));
     let world = World { observed: squall_experiments::judge::Observed::new(world.observed.sampling), ..world };
     let before = world.every_second("a", -11.0, &[1.0; 15]);
     let after = world.every_second("a", 13.0, &[1.0; 20]);
