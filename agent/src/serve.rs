@@ -1,8 +1,8 @@
 //! `serve`: an agent's life from its lock to its end.
 
-use crate::capabilities;
 use crate::clock::boot_id;
 use crate::desk::{Desk, Life};
+use crate::doctor;
 use crate::ledger::{Entry, Ledger, LedgerWriter};
 use crate::listen::Listener;
 use crate::service::{Facts, Service};
@@ -63,7 +63,7 @@ pub fn serve(serving: &Serving) -> anyhow::Result<()> {
     let facts = Facts {
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         boot_id: boot_id(),
-        capabilities: capabilities::of_processes(),
+        capabilities: doctor::probe(),
     };
     let life = Life::begin();
     let desk = Desk::new(swept, started, ledger, life.clone(), serving.idle)?;
@@ -155,7 +155,8 @@ fn log_to(path: &Path) -> anyhow::Result<()> {
     }
     let file = open_log(path).with_context(|| format!("open the log `{}`", path.display()))?;
     let file = Mutex::new(file);
-    let log = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO);
+    let log =
+        tracing_subscriber::fmt().with_ansi(false).log_internal_errors(false).with_max_level(tracing::Level::INFO);
     let result = if std::io::stderr().is_terminal() {
         log.with_writer(file.and(std::io::stderr)).try_init()
     } else {

@@ -3,17 +3,20 @@
 use super::handle::{DeskHandle, Message, Target};
 use super::reports::{Life, Reports};
 use crate::clock::BootTime;
+use crate::explain;
 use crate::holder::{Holder, Told};
 use crate::instance::Instance;
 use crate::last_resort::LastResort;
 use crate::leases::{Act, End, Event, Leases};
 use crate::ledger::{Entry, LedgerWriter, Ordered};
+use crate::snapshot::Snapshot;
 use jiff::Timestamp;
 use squall_experiments::fault::{
     AgentEvent, Difference, EndCause, FaultState, FaultStatus, Order, Refusal, RefusalKind,
 };
 use squall_experiments::name::{FaultId, RunId};
 use std::collections::{BTreeMap, HashMap};
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -41,7 +44,6 @@ pub struct Desk {
     leases: Leases,
     ledger: LedgerWriter,
     started: Entry,
-    epochs: BTreeMap<RunId, u64>,
     targets: HashMap<FaultId, Box<Target>>,
     holders: HashMap<FaultId, Holder>,
     reports: Reports,
@@ -81,10 +83,9 @@ impl Desk {
         Ok(Self {
             inbox,
             handle: DeskHandle { desk },
-            leases: Leases::restore(epochs.clone(), undone, now),
+            leases: Leases::restore(epochs, undone, now),
             ledger,
             started,
-            epochs,
             targets: HashMap::new(),
             holders: HashMap::new(),
             reports,
@@ -239,10 +240,7 @@ impl Desk {
         for act in acts {
             match act {
                 Act::Refuse(refusal) => tracing::warn!(reason = refusal.reason, "refused"),
-                Act::RecordEpoch(fence) => {
-                    self.epochs.insert(fence.run.clone(), fence.epoch);
-                    self.ledger.note(Entry::Epoch(fence));
-                }
+                Act::RecordEpoch(fence) => self.ledger.note(Entry::Epoch(fence)),
                 Act::Resolve(fault) => self.resolve(fault),
                 Act::Record(fault) => self.record(fault),
                 Act::Inject { fault, lease } => self.inject(fault, lease),
@@ -264,8 +262,7 @@ impl Desk {
             }
         }
         if self.leases.active() == 0 {
-            let epochs = self.epochs.iter().map(|(run, epoch)| (run.clone(), *epoch));
-            let epochs = epochs.map(|(run, epoch)| Entry::Epoch(squall_experiments::fault::Fence { run, epoch }));
+            let epochs = self.leases.epochs().map(Entry::Epoch);
             self.ledger.compact(std::iter::once(self.started.clone()).chain(epochs).collect());
         }
         self.settle();
@@ -309,7 +306,7 @@ impl Desk {
         };
         let desk = self.handle.desk.clone();
         let name = fault.clone();
-        let started = Holder::start(order, target.instance, lease, move |told| {
+        let started = Holder::start(order, target.instance, target.before, lease, move |told| {
             let _ended = desk.send(Message::Told { fault: fault.clone(), told });
         });
         match started {
@@ -367,5 +364,12 @@ impl Desk {
 fn take_hold(order: &Order) -> Result<Target, Refusal> {
     let instance = Instance::take_hold(order)?;
     let holds = instance.holds(&order.locator);
-    Ok(Target { instance, holds, before: None })
+    let before = match &instance.namespace {
+        Some(namespace) => Some(Snapshot::take(namespace.as_fd()).map_err(|error| Refusal {
+            kind: RefusalKind::Failed,
+            reason: format!("look at the network namespace before the fault: {}", explain(&error)),
+        })?),
+        None => None,
+    };
+    Ok(Target { instance, holds, before })
 }
