@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The instance's addresses.
@@ -16,6 +17,7 @@ pub const OTHER4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 3));
 pub const OTHER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 3));
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
+static SWEEP: Once = Once::new();
 
 /// The instance `here`, its `peer`, and `vA` <-> `vB` between them.
 pub struct World {
@@ -36,6 +38,7 @@ impl World {
             again_in_a_user_namespace();
             return None;
         }
+        SWEEP.call_once(sweep);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let (here, peer) = (Namespace::new("here", number), Namespace::new("peer", number));
         let world = Self { here, peer };
@@ -124,6 +127,17 @@ fn again_in_a_user_namespace() {
     let script = "mount -t tmpfs none /run && exec \"$0\" --exact \"$1\" --nocapture";
     let status = unshare(&["sh", "-c", script, program.to_str().unwrap(), &test]).unwrap();
     assert!(status.success(), "{test} failed in a user namespace");
+}
+
+/// Removes what tests left that were killed: namespaces that carry the number of a process that is gone.
+fn sweep() {
+    for entry in std::fs::read_dir("/run/netns").into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let maker = name.strip_prefix("squall-test-").and_then(|rest| rest.split('-').next());
+        if maker.is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists()) {
+            let _ = Command::new("ip").args(["netns", "delete", &name]).status();
+        }
+    }
 }
 
 fn ip(words: &[&str]) -> String {
