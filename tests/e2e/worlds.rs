@@ -22,7 +22,7 @@ fn everything_is_scraped_and_reachable_by_both_families_when_a_world_is_ready() 
     for file in ["inventory.yaml", "squall.yaml", "ready", "run/payments-z3.pid", "logs/load.log"] {
         assert!(world.directory().join(file).exists(), "no {file}");
     }
-    for url in ["http://10.0.2.10:8080/", "http://[fd00:2::10]:8080/"] {
+    for url in ["http://10.0.2.40:8080/", "http://[fd00:2::40]:8080/"] {
         let said = world.read(["lab", "http", "GET", url]).unwrap();
         assert_eq!(said, "thank you: payments-z2 in z2\n");
         let said = world.read(["ip", "netns", "exec", "payments-z3", "lab", "http", "GET", url]).unwrap();
