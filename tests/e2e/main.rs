@@ -9,7 +9,10 @@
 mod house;
 mod mechanisms;
 mod orphans;
+mod turn;
 mod twins;
+mod untouched;
+mod user;
 mod worlds;
 
 use std::thread::sleep;

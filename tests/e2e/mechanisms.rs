@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use squall_tests::{Scenario, Twin, World};
 
+use crate::turn::turn;
+
 /// Longer than any mechanism here needs, on a busy machine.
 const OPENS_WITHIN: Duration = Duration::from_secs(5);
 /// The breaker of HAProxy holds for 15 s.
@@ -55,6 +57,7 @@ fn mend(world: &World, instances: &[&str]) {
 
 #[test]
 fn a_failing_backend_opens_haproxys_breaker_and_the_twins_never() {
+    let _turn = turn(2);
     let (good, twin) = both(Scenario::Breaker);
     let breaker = "max(haproxy_server_status{proxy=\"backends\",server=\"backend-z2\",state=\"DOWN\"})";
     let before = [&good, &twin].map(errors);
@@ -81,6 +84,7 @@ fn a_failing_backend_opens_haproxys_breaker_and_the_twins_never() {
 
 #[test]
 fn slow_payments_open_checkouts_breaker_and_the_twins_never() {
+    let _turn = turn(2);
     let (good, twin) = both(Scenario::Shop);
     let breaker = "max(shop_breaker_open{upstream=\"payments\"})";
     let before = [&good, &twin].map(errors);
@@ -105,6 +109,7 @@ fn slow_payments_open_checkouts_breaker_and_the_twins_never() {
 
 #[test]
 fn a_lost_zone_fails_over_and_the_twins_never() {
+    let _turn = turn(2);
     let (good, twin) = both(Scenario::Zones);
     let serving = "max(haproxy_backend_active_servers{proxy=\"backends\"})";
     let before = [&good, &twin].map(errors);
@@ -126,6 +131,7 @@ fn a_lost_zone_fails_over_and_the_twins_never() {
 
 #[test]
 fn in_the_town_every_mechanism_works_and_one_hold_serves_breaker_and_zone() {
+    let _turn = turn(1);
     let town = World::start(Scenario::Town, Twin::Good).unwrap();
     let post = |url: &str| town.read(["lab", "http", "POST", url]).map(drop).unwrap();
     let shop = "max(shop_breaker_open{upstream=\"payments\"})";
