@@ -6,6 +6,10 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test's helper that cannot go on fails the test")]
 
+mod bad_days;
+mod commands;
+mod crash;
+mod experiments;
 mod house;
 mod mechanisms;
 mod orphans;

@@ -23,7 +23,7 @@ pub struct User<'world> {
     name: String,
     prometheus: String,
     history: PathBuf,
-    more: String,
+    inventory: String,
 }
 
 /// A run that is over.
@@ -48,8 +48,9 @@ impl<'world> User<'world> {
     /// Somebody in a world, asking its Prometheus.
     pub fn of(world: &'world World, name: &str) -> Self {
         let history = world.directory().join(format!("history-{name}"));
+        let inventory = world.directory().join("inventory.yaml").display().to_string();
         let prometheus = format!("http://{PROMETHEUS}");
-        Self { world, name: name.to_owned(), prometheus, history, more: String::new() }
+        Self { world, name: name.to_owned(), prometheus, history, inventory }
     }
 
     /// Asking another Prometheus.
@@ -62,20 +63,18 @@ impl<'world> User<'world> {
         Self { history, ..self }
     }
 
-    /// With more lines of settings.
-    pub fn with(self, settings: &str) -> Self {
-        Self { more: format!("{settings}\n"), ..self }
+    /// With another inventory.
+    pub fn on(self, inventory: &str) -> Self {
+        Self { inventory: inventory.to_owned(), ..self }
     }
 
     /// The words of a command of `squall`, with this user's settings written.
     pub fn words(&self, words: &[&str]) -> Vec<String> {
-        let (inventory, history) = (self.world.directory().join("inventory.yaml"), self.history.display());
+        let Self { prometheus, inventory, .. } = self;
         let settings = format!(
-            "prometheus: {{url: \"{}\"}}\nplatforms:\n  lab: {{inventory: \"{}\"}}\nhistory: \"{history}\"\n\
-             confirm: never\nallow: [exec, irreversible]\n{}",
-            self.prometheus,
-            inventory.display(),
-            self.more
+            "prometheus: {{url: \"{prometheus}\"}}\nplatforms:\n  lab: {{inventory: \"{inventory}\"}}\n\
+             history: \"{}\"\nconfirm: never\nallow: [exec, irreversible]\n",
+            self.history.display()
         );
         let settings = self.world.write(&format!("squall-{}.yaml", self.name), &settings).unwrap();
         let mut all = vec!["squall".to_owned()];
