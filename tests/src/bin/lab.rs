@@ -36,7 +36,7 @@ enum Command {
         #[arg(last = true)]
         command: Vec<String>,
     },
-    /// Run every ready experiment, each on a world of its own
+    /// Run every ready experiment, one after another, on one town
     Demo {
         /// Where to put the HTML reports
         #[arg(long, default_value = "target/demo")]
