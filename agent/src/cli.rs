@@ -1,0 +1,217 @@
+//! `squall-agent ...`, and `squall agent ...`, which is the same.
+//!
+//! `list`, `revert` and `doctor` need no coordinator; `revert --all` needs no agent either.
+
+use crate::clean_up::{self, Outcome};
+use crate::client::{Client, ClientError};
+use crate::serve::{Serving, serve};
+use crate::state::StateFolder;
+use crate::{capabilities, explain};
+use clap::{Args, Parser, Subcommand};
+use squall_experiments::fault::{Capability, FaultState, FaultStatus, Support};
+use squall_experiments::name::FaultId;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Carries faults out on this node, and ends every one of them.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  squall-agent serve                    serve in the foreground, until SIGTERM
+  squall-agent list                     what is on, whose it is, when it ends
+  squall-agent revert --all             put everything back, with or without a living agent
+  squall-agent doctor                   what this node's kernel can do, and by what
+
+The state directory is /run/squall-agent for root, else $XDG_RUNTIME_DIR/squall-agent. In it:
+  agent.sock    where the agent listens (mode 0600)
+  ledger.jsonl  what may be on, one readable line each; replayed after a crash
+  agent.log     what happened, and who called"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve coordinators on a Unix socket, after undoing whatever an earlier life left.
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// End when no fault is held and nobody has called for this many seconds.
+        #[arg(long, value_name = "SECONDS")]
+        idle: Option<u64>,
+        /// Serve in a session of its own; let go of standard input, output and error once it listens.
+        #[arg(long)]
+        detach: bool,
+    },
+    /// Show the faults that are held here.
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// Show those that are over, too.
+        #[arg(long)]
+        ended: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Undo one fault, or all of them. Works without an agent, and ends an agent that hangs.
+    #[command(after_help = "\
+Exit code: 0 everything asked for is undone; 1 something may remain, and it says what.")]
+    Revert {
+        #[command(flatten)]
+        place: Place,
+        /// Everything.
+        #[arg(long, required_unless_present = "fault", conflicts_with = "fault")]
+        all: bool,
+        /// This fault, by its id as `list` shows it.
+        fault: Option<String>,
+    },
+    /// Probe what this node's kernel can do, and by what.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// The state directory.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// The socket, if it is not in the state directory.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+}
+
+impl Place {
+    fn state(&self) -> StateFolder {
+        self.state.clone().map_or_else(StateFolder::by_default, StateFolder::at)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| self.state().socket())
+    }
+}
+
+/// Runs the agent's command line: the first argument is the program's name.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _unwritable = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match perform(arguments.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("squall-agent: failed to {}", explain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve { place, idle, detach } => {
+            let idle = idle.map(Duration::from_secs);
+            serve(&Serving { state: place.state(), socket: place.socket(), idle, detach })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::List { place, ended, json } => list(&place, ended, json),
+        Command::Revert { place, all: _, fault } => revert(&place, fault.map(FaultId::new)),
+        Command::Doctor { json } => doctor(json),
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn list(place: &Place, ended: bool, json: bool) -> anyhow::Result<ExitCode> {
+    let listed = runtime()?.block_on(async { Client::connect(place.socket()).await?.list().await });
+    let mut statuses = match listed {
+        Ok(statuses) => statuses,
+        Err(ClientError::Unreachable { .. }) => {
+            let pending = clean_up::pending(&place.state())?;
+            eprintln!("no agent answers at {}; from its ledger:", place.socket().display());
+            if pending.is_empty() {
+                println!("no faults");
+            }
+            for ordered in &pending {
+                println!("{}  may be on  {}  run {}", ordered.order.id, ordered.order.instance, ordered.fence.run);
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    statuses.retain(|status| ended || status.state != FaultState::Reverted);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&statuses)?);
+    } else if statuses.is_empty() {
+        println!("no faults");
+    } else {
+        statuses.iter().for_each(|status| println!("{}", line(status)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(status: &FaultStatus) -> String {
+    let state = match status.state {
+        FaultState::Injecting => "injecting",
+        FaultState::On => "on",
+        FaultState::Reverting => "reverting",
+        FaultState::Reverted => "over",
+    };
+    let FaultStatus { order, fence, since, ends_within, .. } = status;
+    let ends = ends_within.as_secs_f64();
+    format!(
+        "{}  {state}  {}  step {}  run {}  since {since:.0}  ends within {ends:.1}s",
+        order.id, order.instance, order.step, fence.run
+    )
+}
+
+fn revert(place: &Place, fault: Option<FaultId>) -> anyhow::Result<ExitCode> {
+    let outcomes = runtime()?.block_on(clean_up::revert(&place.state(), &place.socket(), fault.as_ref()))?;
+    if outcomes.is_empty() {
+        println!("{}", fault.map_or("no faults".to_owned(), |fault| format!("{fault}  unknown here: nothing to undo")));
+    }
+    let mut code = ExitCode::SUCCESS;
+    for (fault, outcome) in outcomes {
+        match outcome {
+            Outcome::Undone => println!("{fault}  undone"),
+            Outcome::MayRemain(why) => {
+                println!("{fault}  may remain: {why}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn doctor(json: bool) -> anyhow::Result<ExitCode> {
+    let capabilities = capabilities::of_processes();
+    if json {
+        println!("{}", serde_json::to_string_pretty(&capabilities)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for Capability { effect, direction, support } in capabilities {
+        let mut effect = format!("{effect:?}").to_lowercase();
+        if let Some(direction) = direction {
+            effect.push_str(&format!(" {direction:?}").to_lowercase());
+        }
+        match support {
+            Support::By { backend } => println!("{effect:<15} by {backend}"),
+            Support::No { reason } => println!("{effect:<15} NOT HERE: {reason}"),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,266 @@
+//! `kill`: signals by pidfd, so that a number that is used again is never hit.
+//!
+//! There is nothing to put back: a supervisor starts what was killed. Reverting a fault that holds an
+//! instance down means to stop killing what reappears, and that also ends with the agent.
+
+use crate::instance::find_processes;
+use crate::process::Process;
+use squall_experiments::fault::{Evidence, ProcessSeen, Refusal, RefusalKind, Signal};
+use squall_experiments::target::Locator;
+use std::collections::HashSet;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+/// How often a locator is asked for what reappeared.
+const POLL: Duration = Duration::from_millis(50);
+/// Of the processes that reappeared, this many of the newest stand in the evidence; all are counted.
+const LATEST_SHOWN: usize = 16;
+
+/// How a kill was ordered.
+#[derive(Debug, Clone)]
+pub struct KillOrder {
+    /// What is sent.
+    pub signal: Signal,
+    /// Only processes of this command name.
+    pub called: Option<String>,
+    /// TERM first, KILL after this.
+    pub grace: Option<Duration>,
+    /// Whether whatever reappears is killed too.
+    pub hold_down: bool,
+}
+
+/// Signals that were sent, and what came of them.
+#[derive(Debug)]
+pub struct Kill {
+    order: KillOrder,
+    locator: Locator,
+    /// The instance's processes when the fault began.
+    first: Vec<Signalled>,
+    /// Those that reappeared, the newest last.
+    reappeared: Vec<Signalled>,
+    restarts: u32,
+    kill_at: Option<Instant>,
+    known: HashSet<(u32, u64)>,
+}
+
+#[derive(Debug)]
+struct Signalled {
+    process: Process,
+    sent: Signal,
+    exited: bool,
+}
+
+impl Kill {
+    /// Sends the first signal to every process.
+    pub fn inject(order: KillOrder, locator: Locator, processes: Vec<Process>) -> Result<Self, Refusal> {
+        if order.hold_down && !is_deadly(order.signal) {
+            let reason = format!("{} does not hold an instance down: KILL or TERM do", order.signal);
+            return Err(Refusal { kind: RefusalKind::Unsupported, reason });
+        }
+        let first_signal = match order.grace {
+            Some(_) if order.signal == Signal::KILL => Signal::TERM,
+            _ => order.signal,
+        };
+        let kill_at = order.grace.map(|grace| Instant::now() + grace);
+        let known = processes.iter().map(|process| (process.pid(), process.start())).collect();
+        let first = processes.into_iter().map(|process| Signalled { process, sent: first_signal, exited: false });
+        let mut kill =
+            Self { order, locator, first: first.collect(), reappeared: Vec::new(), restarts: 0, kill_at, known };
+        for signalled in &mut kill.first {
+            signalled.send(first_signal)?;
+        }
+        Ok(kill)
+    }
+
+    /// Nothing is to be put back; nothing more is killed once this object is dropped.
+    pub fn revert(&mut self) {
+        self.kill_at = None;
+        self.order.hold_down = false;
+        self.notice_exits();
+    }
+
+    /// Looks after exits, the end of the grace, and what reappeared.
+    pub fn tend(&mut self) {
+        self.notice_exits();
+        if self.kill_at.is_some_and(|at| at <= Instant::now()) {
+            self.kill_at = None;
+            for signalled in self.first.iter_mut().filter(|signalled| !signalled.exited) {
+                if let Err(refusal) = signalled.send(Signal::KILL) {
+                    tracing::warn!(reason = refusal.reason, "the KILL after the grace was not sent");
+                }
+            }
+        }
+        if self.order.hold_down {
+            self.kill_what_reappeared();
+        }
+    }
+
+    /// When it is to be tended next, at the latest.
+    pub fn tend_within(&self) -> Duration {
+        let grace = self.kill_at.map(|at| at.saturating_duration_since(Instant::now()));
+        match (grace, self.order.hold_down) {
+            (Some(grace), true) => grace.min(POLL),
+            (None, true) => POLL,
+            (Some(grace), false) => grace,
+            (None, false) => Duration::MAX,
+        }
+    }
+
+    /// Readable as soon as a process has exited.
+    pub fn watched(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let waiting = |signalled: &&Signalled| !signalled.exited;
+        self.first.iter().chain(&self.reappeared).filter(waiting).map(|signalled| signalled.process.as_fd())
+    }
+
+    /// Whether a one-shot is over: its exits are seen; a signal that need not be deadly counts when delivered.
+    pub fn is_done(&self) -> bool {
+        !self.order.hold_down && (!is_deadly(self.order.signal) || self.first.iter().all(|signalled| signalled.exited))
+    }
+
+    /// Each process and what became of it.
+    pub fn evidence(&mut self) -> Evidence {
+        self.notice_exits();
+        let newest = self.reappeared.iter().skip(self.reappeared.len().saturating_sub(LATEST_SHOWN));
+        let processes = self.first.iter().chain(newest).map(|signalled| ProcessSeen {
+            pid: signalled.process.pid(),
+            command: signalled.process.command().to_owned(),
+            signal: signalled.sent,
+            exited: signalled.exited,
+        });
+        Evidence::Signalled { processes: processes.collect(), restarts: self.restarts }
+    }
+
+    fn notice_exits(&mut self) {
+        for signalled in self.first.iter_mut().chain(&mut self.reappeared).filter(|signalled| !signalled.exited) {
+            signalled.exited = signalled.process.has_exited();
+        }
+        // Only the newest are shown, and a held-down instance may come back for hours.
+        let surplus = self.reappeared.len().saturating_sub(4 * LATEST_SHOWN);
+        self.reappeared.drain(..surplus);
+    }
+
+    fn kill_what_reappeared(&mut self) {
+        // While it is down nothing is found: that is how it should be.
+        let Ok(found) = find_processes(&self.locator, self.order.called.as_deref()) else { return };
+        let mut is_restart = false;
+        for process in found {
+            let identity = (process.pid(), process.start());
+            // What is known has had its signal, and may still be in its grace.
+            if self.known.insert(identity) {
+                is_restart = true;
+                let mut signalled = Signalled { process, sent: Signal::KILL, exited: false };
+                match signalled.send(Signal::KILL) {
+                    Ok(()) => self.reappeared.push(signalled),
+                    Err(refusal) => tracing::warn!(reason = refusal.reason, "a process that reappeared was not killed"),
+                }
+            }
+        }
+        self.restarts += u32::from(is_restart);
+    }
+}
+
+impl Signalled {
+    fn send(&mut self, signal: Signal) -> Result<(), Refusal> {
+        let sent = self.process.signal(signal).map_err(|error| Refusal {
+            kind: if error.kind() == std::io::ErrorKind::PermissionDenied {
+                RefusalKind::Unsupported
+            } else {
+                RefusalKind::Failed
+            },
+            reason: format!("signal process {} ({}): {error}", self.process.pid(), self.process.command()),
+        })?;
+        if sent {
+            self.sent = signal;
+        }
+        Ok(())
+    }
+}
+
+fn is_deadly(signal: Signal) -> bool {
+    signal == Signal::KILL || signal == Signal::TERM
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::testing::Doomed;
+    use squall_experiments::target::ProcessLocator;
+    use std::process::{Child, Command};
+
+    fn order(signal: Signal) -> KillOrder {
+        KillOrder { signal, called: None, grace: None, hold_down: false }
+    }
+
+    fn hold(child: &Child) -> Vec<Process> {
+        vec![Process::open(child.id()).unwrap().unwrap()]
+    }
+
+    fn eventually(kill: &mut Kill, done: impl Fn(&Kill) -> bool) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while !done(kill) {
+            assert!(Instant::now() < until, "{kill:?}");
+            kill.tend();
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_killed_process_is_seen_to_exit() {
+        let mut child = Doomed::spawn(Command::new("sleep").arg("100"));
+        let mut kill = Kill::inject(order(Signal::KILL), Locator::default(), hold(&child)).unwrap();
+        eventually(&mut kill, Kill::is_done);
+        let Evidence::Signalled { processes, restarts } = kill.evidence() else { panic!("wrong evidence") };
+        assert!(processes.len() == 1 && processes[0].exited && processes[0].signal == Signal::KILL && restarts == 0);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn what_ignores_term_is_killed_after_the_grace() {
+        let script = "trap '' TERM; echo ready; while :; do sleep 0.05; done";
+        let mut child = Doomed::spawn(Command::new("sh").args(["-c", script]).stdout(std::process::Stdio::piped()));
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+        let grace = Duration::from_millis(200);
+        let order = KillOrder { grace: Some(grace), ..order(Signal::KILL) };
+        let began = Instant::now();
+        let mut kill = Kill::inject(order, Locator::default(), hold(&child)).unwrap();
+        eventually(&mut kill, Kill::is_done);
+        assert!(began.elapsed() >= grace);
+        let Evidence::Signalled { processes, .. } = kill.evidence() else { panic!("wrong evidence") };
+        assert_eq!(processes[0].signal, Signal::KILL);
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_signal_that_need_not_be_deadly_is_done_when_delivered() {
+        let child = Doomed::spawn(Command::new("sleep").arg("100"));
+        let mut kill = Kill::inject(order(Signal::STOP), Locator::default(), hold(&child)).unwrap();
+        kill.tend();
+        assert!(kill.is_done());
+    }
+
+    #[test]
+    fn whatever_reappears_is_killed_until_the_revert() {
+        let folder = tempfile::tempdir().unwrap();
+        let pidfile = folder.path().join("pid");
+        let start = || {
+            let child = Doomed::spawn(Command::new("sleep").arg("100"));
+            std::fs::write(&pidfile, child.id().to_string()).unwrap();
+            child
+        };
+        let mut first = start();
+        let locator = Locator { process: Some(ProcessLocator::Pidfile(pidfile.clone())), netns: None };
+        let order = KillOrder { hold_down: true, ..order(Signal::KILL) };
+        let mut kill = Kill::inject(order, locator, hold(&first)).unwrap();
+        eventually(&mut kill, |kill| kill.first[0].exited);
+        first.wait().unwrap();
+        let mut second = start();
+        eventually(&mut kill, |kill| kill.restarts == 1 && kill.reappeared[0].exited);
+        second.wait().unwrap();
+        assert!(!kill.is_done());
+        kill.revert();
+        let mut third = start();
+        kill.tend();
+        assert!(third.try_wait().unwrap().is_none(), "after the revert nothing is killed");
+    }
+}

@@ -1,0 +1,199 @@
+//! The thread that owns one fault, from its injection to its revert.
+//!
+//! Kernel work may be slow, and a process held by ptrace is held by a *thread*: so every fault has
+//! one of its own. It takes work from the desk in order, tells the desk what happened, and owns
+//! everything the kernel binds to the fault. When the desk drops the [`Holder`], it reverts.
+
+use crate::faults::fault::{Fault, Standing};
+use crate::instance::Instance;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use squall_experiments::fault::{Difference, Evidence, Order, Refusal, RefusalKind};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often evidence is gathered while a fault is on.
+const EVIDENCE_EVERY: Duration = Duration::from_millis(500);
+/// How often a failing revert is tried before the kernel's own binding must do: dropping the fault.
+const REVERT_TRIES: u32 = 5;
+const BETWEEN_TRIES: Duration = Duration::from_millis(500);
+/// A fault needs little: the deepest it goes is a netlink batch.
+const STACK: usize = 512 * 1024;
+
+/// What the desk asks of a fault.
+#[derive(Debug)]
+enum Work {
+    Renew(Duration),
+    Revert,
+}
+
+/// What a fault tells the desk.
+#[derive(Debug)]
+pub enum Told {
+    /// It is on.
+    Injected {
+        /// By what.
+        backend: String,
+    },
+    /// It could not be injected; whatever was begun has been undone. The thread ends.
+    Refused(Refusal),
+    /// What it has done so far.
+    Seen(Evidence),
+    /// A one-shot is over. The thread ends.
+    Done(Evidence),
+    /// Its target vanished; it waits for its revert.
+    TargetGone,
+    /// The kernel's own gate could not be moved: it will close by itself.
+    GateLost,
+    /// Undoing failed; it is tried again.
+    RevertFailed(Vec<String>),
+    /// It is undone. The thread ends.
+    Reverted {
+        /// The last totals.
+        evidence: Option<Evidence>,
+        /// What is not as it was before.
+        differences: Vec<Difference>,
+    },
+}
+
+/// The desk's end of a fault's thread.
+#[derive(Debug)]
+pub struct Holder {
+    work: Sender<Work>,
+    wake: Arc<OwnedFd>,
+}
+
+impl Holder {
+    /// Starts the thread, which injects at once.
+    pub fn start(
+        order: Order,
+        instance: Instance,
+        lease: Duration,
+        tell: impl Fn(Told) + Send + 'static,
+    ) -> io::Result<Self> {
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let (work, inbox) = mpsc::channel();
+        let inbox = Inbox { work: inbox, wake: Arc::clone(&wake) };
+        thread::Builder::new()
+            .name(format!("fault {}", order.id))
+            .stack_size(STACK)
+            .spawn(move || hold(&order, instance, lease, &inbox, &tell))?;
+        Ok(Self { work, wake })
+    }
+
+    /// Moves the kernel's own gate.
+    pub fn renew(&self, lease: Duration) {
+        self.ask(Work::Renew(lease));
+    }
+
+    /// Undoes the fault.
+    pub fn revert(&self) {
+        self.ask(Work::Revert);
+    }
+
+    fn ask(&self, work: Work) {
+        // A thread that has ended has told so, and nothing is left to be asked of it.
+        let _ended = self.work.send(work);
+        ring(&self.wake);
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let (nobody, _) = mpsc::channel();
+        self.work = nobody;
+        ring(&self.wake);
+    }
+}
+
+/// The counter cannot overflow in practice, and a full one wakes as well.
+fn ring(wake: &OwnedFd) {
+    let _full = rustix::io::write(wake, &1_u64.to_ne_bytes());
+}
+
+struct Inbox {
+    work: Receiver<Work>,
+    wake: Arc<OwnedFd>,
+}
+
+impl Inbox {
+    /// Waits for work, for a descriptor of the fault's, or for the time to pass.
+    fn wait(&self, fault: &Fault, at_most: Duration) {
+        let watched = fault.watched();
+        let mut polled: Vec<PollFd<'_>> = vec![PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN)];
+        polled.extend(watched.into_iter().map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)));
+        let at_most = at_most.min(EVIDENCE_EVERY);
+        let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(at_most.subsec_nanos()) };
+        // Interrupted or not: whoever waits looks at everything.
+        let _woken = poll(&mut polled, Some(&timeout));
+        let _drained = rustix::io::read(&self.wake, &mut [0_u8; 8]);
+    }
+}
+
+fn hold(order: &Order, instance: Instance, lease: Duration, inbox: &Inbox, tell: &impl Fn(Told)) {
+    let mut fault = match Fault::inject(order, instance, lease) {
+        Ok(fault) => fault,
+        Err(refusal) => return tell(Told::Refused(refusal)),
+    };
+    tell(Told::Injected { backend: fault.backend() });
+    let mut seen: Option<Evidence> = None;
+    let mut gather_at = Instant::now();
+    let mut is_target_gone = false;
+    loop {
+        match fault.tend() {
+            Standing::On => {}
+            Standing::Done => {
+                return match fault.evidence() {
+                    Ok(evidence) => tell(Told::Done(evidence)),
+                    Err(reason) => tell(Told::Refused(Refusal { kind: RefusalKind::Failed, reason })),
+                };
+            }
+            Standing::TargetGone if is_target_gone => {}
+            Standing::TargetGone => {
+                is_target_gone = true;
+                tell(Told::TargetGone);
+            }
+        }
+        if gather_at <= Instant::now() {
+            gather_at = Instant::now() + EVIDENCE_EVERY;
+            match fault.evidence() {
+                Ok(now) if seen.as_ref() != Some(&now) => {
+                    seen = Some(now.clone());
+                    tell(Told::Seen(now));
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(fault = %order.id, error, "gather evidence"),
+            }
+        }
+        match inbox.work.try_recv() {
+            Ok(Work::Renew(lease)) => {
+                if let Err(error) = fault.renew(lease) {
+                    tracing::warn!(fault = %order.id, error, "renew the kernel's own gate");
+                    tell(Told::GateLost);
+                }
+            }
+            Ok(Work::Revert) | Err(TryRecvError::Disconnected) => return revert(fault, seen, tell),
+            Err(TryRecvError::Empty) => {
+                let evidence_within = gather_at.saturating_duration_since(Instant::now());
+                inbox.wait(&fault, fault.tend_within().min(evidence_within));
+            }
+        }
+    }
+}
+
+fn revert(mut fault: Fault, seen: Option<Evidence>, tell: &impl Fn(Told)) {
+    let evidence = fault.evidence().ok().or(seen);
+    for _ in 0..REVERT_TRIES {
+        match fault.revert() {
+            Ok(()) => break,
+            Err(errors) => tell(Told::RevertFailed(errors)),
+        }
+        thread::sleep(BETWEEN_TRIES);
+    }
+    let differences = fault.differences();
+    drop(fault);
+    tell(Told::Reverted { evidence, differences });
+}
