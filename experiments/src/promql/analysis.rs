@@ -1,0 +1,418 @@
+//! What a query's syntax tree says of it.
+
+use super::{formula, leaves};
+use crate::claim::{Query, QueryShape};
+use crate::experiment::{Piece, Template};
+use promql_parser::parser::token::{T_DIV, T_EQLC, T_GTE, T_GTR, T_LOR, T_LSS, T_LTE, T_NEQ};
+use promql_parser::parser::{self, Expr};
+use std::time::Duration;
+
+/// A longer query is not taken apart: the tree of a text of megabytes would overflow the stack.
+const LONGEST: usize = 4096;
+/// Nor is one with more brackets inside each other.
+const DEEPEST: usize = 50;
+/// Nor one with more operators: `a + b + c` is a tree as deep as it is long.
+const MOST_OPERATORS: usize = 200;
+
+/// A query, taken apart, and what is remarkable about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Analysis {
+    /// The query with its shape.
+    pub query: Query,
+    /// Why it could not be taken apart.
+    pub unreadable: Option<String>,
+    /// Its top level is a comparison that hides series.
+    pub filter: Option<Filter>,
+    /// Why it is no arithmetic over counters.
+    pub not_totals: Option<String>,
+    /// A function that ignores resets, on a counter.
+    pub delta_of: Option<String>,
+    /// Whether it computes a counter's extrapolated increase, which is hardly ever a whole number.
+    pub has_increase: bool,
+    /// Whether `==` or `!=` compares such an increase.
+    pub compares_increase: bool,
+    /// Whether it estimates a quantile from buckets.
+    pub has_quantile: bool,
+    /// Whether some selector's series come through unaggregated.
+    pub is_unaggregated: bool,
+    /// Whether `or vector(0)` fills in for missing series.
+    pub has_or_vector: bool,
+}
+
+/// A comparison on top, and the same as a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// What is compared.
+    pub left: String,
+    /// The condition that fits it, if it is compared with a number.
+    pub condition: Option<String>,
+}
+
+/// Takes a query apart.
+pub fn query(text: &Template) -> Query {
+    analyse(text).query
+}
+
+/// Takes a query apart and looks at it closely.
+pub fn analyse(text: &Template) -> Analysis {
+    let holes = Holes::of(text);
+    let mut analysis = Analysis {
+        query: Query { text: text.clone(), shape: None },
+        unreadable: None,
+        filter: None,
+        not_totals: None,
+        delta_of: None,
+        has_increase: false,
+        compares_increase: false,
+        has_quantile: false,
+        is_unaggregated: false,
+        has_or_vector: false,
+    };
+    let expr = match parse(&holes.text) {
+        Ok(expr) => expr,
+        Err(reason) => {
+            analysis.unreadable = Some(holes.restore(&reason).to_string());
+            return analysis;
+        }
+    };
+    let top = unwrap(&expr);
+    let found = leaves::leaves(&expr, &holes);
+    let denominator = match top {
+        Expr::Binary(binary) if binary.op.id() == T_DIV => {
+            let before = leaves::leaves(&binary.lhs, &holes).len();
+            (before..found.len()).collect()
+        }
+        _ => Vec::new(),
+    };
+    let plain = matches!(top, Expr::VectorSelector(selector) if selector.offset.is_none() && selector.at.is_none());
+    let formula = match formula::formula(&expr) {
+        Ok(formula) => Some(formula),
+        Err(reason) => {
+            analysis.not_totals = Some(reason);
+            None
+        }
+    };
+    analysis.query.shape = Some(QueryShape { leaves: found, plain, denominator, formula });
+    analysis.filter = filter(top, &holes);
+    analysis.is_unaggregated = is_unaggregated(&expr);
+    look(&expr, &mut analysis);
+    analysis
+}
+
+fn parse(text: &str) -> Result<Expr, String> {
+    if text.len() > LONGEST {
+        return Err(format!("it is longer than {LONGEST} bytes"));
+    }
+    let mut depth = 0usize;
+    for byte in text.bytes() {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(format!("it is nested more than {DEEPEST} levels deep"));
+        }
+    }
+    let symbols = text.bytes().filter(|byte| b"+-*/^%<>=!".contains(byte)).count();
+    let words = text
+        .split_whitespace()
+        .filter(|word| ["and", "or", "unless", "atan2"].contains(&word.to_lowercase().as_str()))
+        .count();
+    if symbols + words > MOST_OPERATORS {
+        return Err(format!("it has more than {MOST_OPERATORS} operators"));
+    }
+    parser::parse(text)
+}
+
+fn unwrap(mut expr: &Expr) -> &Expr {
+    while let Expr::Paren(paren) = expr {
+        expr = &paren.expr;
+    }
+    expr
+}
+
+fn filter(top: &Expr, holes: &Holes) -> Option<Filter> {
+    let Expr::Binary(binary) = top else { return None };
+    if !binary.op.is_comparison_operator() || binary.return_bool() {
+        return None;
+    }
+    let words = match binary.op.id() {
+        T_GTE => "at least ",
+        T_LTE => "at most ",
+        T_GTR => "above ",
+        T_LSS => "below ",
+        T_NEQ => "not ",
+        _ => "",
+    };
+    let right = unwrap(&binary.rhs);
+    let condition = matches!(right, Expr::NumberLiteral(_)).then(|| format!("{words}{right}"));
+    Some(Filter { left: holes.restore(&binary.lhs.to_string()).to_string(), condition })
+}
+
+fn is_unaggregated(expr: &Expr) -> bool {
+    match expr {
+        Expr::VectorSelector(_) | Expr::MatrixSelector(_) => true,
+        Expr::Subquery(subquery) => is_unaggregated(&subquery.expr),
+        Expr::Unary(unary) => is_unaggregated(&unary.expr),
+        Expr::Paren(paren) => is_unaggregated(&paren.expr),
+        Expr::Binary(binary) => is_unaggregated(&binary.lhs) || is_unaggregated(&binary.rhs),
+        Expr::Call(call) => {
+            !matches!(call.func.name, "scalar" | "absent" | "absent_over_time")
+                && call.args.args.iter().any(|argument| is_unaggregated(argument))
+        }
+        Expr::Aggregate(_) | Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => false,
+    }
+}
+
+/// Looks at every node.
+fn look(expr: &Expr, analysis: &mut Analysis) {
+    match expr {
+        Expr::VectorSelector(_) | Expr::MatrixSelector(_) => {}
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => {}
+        Expr::Subquery(subquery) => look(&subquery.expr, analysis),
+        Expr::Unary(unary) => look(&unary.expr, analysis),
+        Expr::Paren(paren) => look(&paren.expr, analysis),
+        Expr::Aggregate(aggregate) => {
+            look(&aggregate.expr, analysis);
+            if let Some(parameter) = &aggregate.param {
+                look(parameter, analysis);
+            }
+        }
+        Expr::Binary(binary) => {
+            if binary.op.id() == T_LOR && matches!(unwrap(&binary.rhs), Expr::Call(call) if call.func.name == "vector")
+            {
+                analysis.has_or_vector = true;
+            }
+            if matches!(binary.op.id(), T_EQLC | T_NEQ) && (calls_increase(&binary.lhs) || calls_increase(&binary.rhs))
+            {
+                analysis.compares_increase = true;
+            }
+            look(&binary.lhs, analysis);
+            look(&binary.rhs, analysis);
+        }
+        Expr::Call(call) => {
+            match call.func.name {
+                "histogram_quantile" => analysis.has_quantile = true,
+                "increase" => analysis.has_increase = true,
+                name @ ("delta" | "idelta" | "deriv") => {
+                    if let Some(Expr::MatrixSelector(matrix)) = call.args.args.first().map(|argument| unwrap(argument))
+                        && let Some(metric) = matrix.vs.name.as_deref().filter(|metric| is_counter(metric))
+                    {
+                        analysis.delta_of = Some(format!("`{name}` on the counter `{metric}`"));
+                    }
+                }
+                _ => {}
+            }
+            call.args.args.iter().for_each(|argument| look(argument, analysis));
+        }
+    }
+}
+
+fn calls_increase(expr: &Expr) -> bool {
+    match expr {
+        Expr::Call(call) => {
+            call.func.name == "increase" || call.args.args.iter().any(|argument| calls_increase(argument))
+        }
+        Expr::Aggregate(aggregate) => calls_increase(&aggregate.expr),
+        Expr::Paren(paren) => calls_increase(&paren.expr),
+        Expr::Unary(unary) => calls_increase(&unary.expr),
+        Expr::Subquery(subquery) => calls_increase(&subquery.expr),
+        Expr::Binary(binary) => calls_increase(&binary.lhs) || calls_increase(&binary.rhs),
+        Expr::VectorSelector(_) | Expr::MatrixSelector(_) => false,
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) | Expr::Extension(_) => false,
+    }
+}
+
+/// By the naming rules of Prometheus' client libraries.
+fn is_counter(metric: &str) -> bool {
+    ["_total", "_count", "_sum", "_bucket"].iter().any(|suffix| metric.ends_with(suffix))
+}
+
+/// A range that holds fewer than four scrapes, as a sentence; for preflight, which knows the interval.
+pub fn range_too_short(query: &Query, interval: Duration) -> Option<String> {
+    let shape = query.shape.as_ref()?;
+    let ranges = shape.leaves.iter().map(|leaf| leaf.looks_back).filter(|range| !range.is_zero());
+    let shortest = ranges.min().filter(|range| *range < interval.saturating_mul(4))?;
+    let (range, interval) = (crate::unit::Length::from(shortest), crate::unit::Length::from(interval));
+    Some(format!(
+        "`{}` looks back {range}, fewer than 4 scrapes of {interval}: it will be empty now and then",
+        query.text
+    ))
+}
+
+/// A template's text with a word in place of each hole, and the way back.
+pub(super) struct Holes {
+    text: String,
+    pieces: Vec<Piece>,
+    marker: String,
+}
+
+impl Holes {
+    fn of(template: &Template) -> Self {
+        let plain: String = template
+            .0
+            .iter()
+            .filter_map(|piece| if let Piece::Text(text) = piece { Some(text.as_str()) } else { None })
+            .collect();
+        // A word that the query does not have.
+        let mut marker = "squallhole".to_owned();
+        while plain.contains(&marker) {
+            marker.push('q');
+        }
+        let (mut text, mut pieces) = (String::new(), Vec::new());
+        for piece in &template.0 {
+            match piece {
+                Piece::Text(part) => text.push_str(part),
+                hole => {
+                    text.push_str(&format!("{marker}{}x", pieces.len()));
+                    pieces.push(hole.clone());
+                }
+            }
+        }
+        Self { text, pieces, marker }
+    }
+
+    pub(super) fn restore(&self, text: &str) -> Template {
+        let mut restored = Vec::new();
+        let mut parts = text.split(self.marker.as_str());
+        let mut push = |text: &str| {
+            if !text.is_empty() {
+                restored.push(Piece::Text(text.to_owned()));
+            }
+        };
+        push(parts.next().unwrap_or_default());
+        for part in parts {
+            let hole = part
+                .split_once('x')
+                .and_then(|(number, rest)| Some((self.pieces.get(number.parse::<usize>().ok()?)?, rest)));
+            match hole {
+                Some((piece, rest)) => {
+                    restored.push(piece.clone());
+                    if !rest.is_empty() {
+                        restored.push(Piece::Text(rest.to_owned()));
+                    }
+                }
+                None => restored.push(Piece::Text(part.to_owned())),
+            }
+        }
+        Template(restored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::claim::{Aggregation, Formula, Operator};
+
+    fn read(text: &str) -> Analysis {
+        analyse(&Template::text(text))
+    }
+
+    fn shape(text: &str) -> QueryShape {
+        read(text).query.shape.unwrap()
+    }
+
+    #[test]
+    fn leaves_carry_range_and_offset() {
+        let found = shape("sum(rate(a_total{code!~\"5..\"}[2s])) / sum(rate(b[4s] offset 1s))");
+        let selectors: Vec<String> = found.leaves.iter().map(|leaf| leaf.selector.to_string()).collect();
+        assert_eq!(selectors, ["a_total{code!~\"5..\"}", "b"]);
+        assert_eq!(found.leaves[0].looks_back, Duration::from_secs(2));
+        assert_eq!(found.leaves[1].offset, Duration::from_secs(1));
+        assert_eq!(found.denominator, [1]);
+        assert_eq!(found.looks_back(), Duration::from_secs(4));
+        assert!(!found.plain && shape("(up)").plain && !shape("up offset 5s").plain);
+    }
+
+    #[test]
+    fn subqueries_add_their_ranges_up() {
+        let found = shape("max_over_time(rate(a[2s])[30s:1s])");
+        assert_eq!(found.leaves[0].looks_back, Duration::from_secs(32));
+    }
+
+    #[test]
+    fn holes_come_back_in_selectors() {
+        let template = Template(vec![
+            Piece::Text("sum(a_total{instance=~\"".into()),
+            Piece::Targets("lost".parse().unwrap(), None),
+            Piece::Text("\", run=\"".into()),
+            Piece::RunId,
+            Piece::Text("\"})".into()),
+        ]);
+        let analysis = analyse(&template);
+        let shape = analysis.query.shape.unwrap();
+        assert_eq!(shape.leaves[0].selector.to_string(), "a_total{instance=~\"${lost.targets}\",run=\"${run.id}\"}");
+        assert!(shape.formula.is_some());
+    }
+
+    #[test]
+    fn escaped_text_stays_escaped_in_selectors() {
+        let found = shape(r#"a{b="x\\.y", c="\"q\""}"#);
+        assert_eq!(found.leaves[0].selector.to_string(), r#"a{b="x\\.y",c="\"q\""}"#);
+    }
+
+    #[test]
+    fn formulas_are_arithmetic_over_counters() {
+        let ratio = shape("sum(ok_total) / sum by (zone) (all_total)").formula.unwrap();
+        let sum = |leaf, keep: Vec<String>| {
+            Box::new(Formula::Aggregate { by: Aggregation::Sum, keep, drop: vec![], of: Box::new(Formula::Leaf(leaf)) })
+        };
+        assert_eq!(
+            ratio,
+            Formula::Binary { operator: Operator::Divide, left: sum(0, vec![]), right: sum(1, vec!["zone".into()]) }
+        );
+        for text in [
+            "rate(a[1m])",
+            "sum(increase(a[1m]))",
+            "a offset 5s",
+            "topk(3, a)",
+            "a > 5",
+            "a / on (x) b",
+            "abs(a)",
+            "a or b",
+        ] {
+            assert!(read(text).not_totals.is_some(), "{text}");
+            assert!(shape(text).formula.is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn filters_are_recognised_with_their_fix() {
+        let filter = read("(sum(errors) / sum(all) < 0.01)").filter.unwrap();
+        assert_eq!(filter.left, "sum(errors) / sum(all)");
+        assert_eq!(filter.condition.as_deref(), Some("below 0.01"));
+        assert!(read("sum(a) < bool 5").filter.is_none());
+        assert!(read("count(a < 5)").filter.is_none());
+    }
+
+    #[test]
+    fn remarkable_queries_are_remarked_upon() {
+        assert!(read("sum(delta(a_total[1m]))").delta_of.is_some());
+        assert!(read("sum(delta(temperature[1m]))").delta_of.is_none());
+        assert!(read("sum(increase(a_total[1m])) == bool 3").compares_increase);
+        assert!(read("histogram_quantile(0.9, sum by (le) (rate(a_bucket[1m])))").has_quantile);
+        assert!(read("sum(a) or vector(0)").has_or_vector);
+        assert!(read("rate(a[1m])").is_unaggregated && !read("max(rate(a[1m]))").is_unaggregated);
+        assert!(read("max(a) + b").is_unaggregated && !read("scalar(b)").is_unaggregated);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_not_fatal() {
+        assert!(read("sum(").unreadable.is_some());
+        assert!(read(&"(".repeat(10_000)).unreadable.is_some());
+        assert!(read(&"a".repeat(10_000)).unreadable.is_some());
+        for chain in ["a+", "-", "a or "] {
+            assert!(read(&format!("{}a", chain.repeat(200))).query.shape.is_some(), "{chain}");
+            assert!(read(&format!("{}a", chain.repeat(201))).unreadable.is_some(), "{chain}");
+        }
+        assert!(read(&format!("{}a{}", "abs(".repeat(50), ")".repeat(50))).query.shape.is_some());
+    }
+
+    #[test]
+    fn a_range_of_few_scrapes_is_too_short() {
+        let query = read("rate(a[2s])").query;
+        assert!(range_too_short(&query, Duration::from_millis(500)).is_none());
+        assert!(range_too_short(&query, Duration::from_secs(1)).unwrap().contains("looks back 2s"));
+    }
+}

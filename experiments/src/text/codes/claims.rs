@@ -1,0 +1,118 @@
+//! Claims and their times.
+
+use super::{Code, Explanation, Scaffold};
+
+pub(super) const CLAIMS: &[Explanation] = &[
+    Explanation {
+        code: Code::OneSource,
+        why: "A claim's value comes from exactly one source: `query`, `indicator`, `http`, `exec`, `kubernetes` or `step`.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: cart-is-up\n  is: 1",
+        right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
+    },
+    Explanation {
+        code: Code::OneVerb,
+        why: "A claim says one thing: `is` (true throughout a window), `becomes` (changes in time), or `totals` (what\ncounters add up to). `steadyState` and `abortIf` take `is` only.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: cart-is-up\n  query: max(up)\n  is: 1\n  becomes: 1",
+        right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
+    },
+    Explanation {
+        code: Code::TimesNotHere,
+        why: "`is` and `totals` have a window (`during`, or `from` and `to`), `is` may have an instant (`at`) instead, and\n`becomes` has a deadline (`after`, `within`) and may have `until` or `for`. Claims of `steadyState` are judged\nover the baseline and `abortIf` throughout, so neither has a window.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: cart-is-up\n  query: max(up)\n  is: 1\n  within: 5s",
+        right: "- name: cart-is-up\n  query: max(up)\n  is: 1\n  during: cut",
+    },
+    Explanation {
+        code: Code::TimesMissing,
+        why: "`becomes` needs both `after` and `within`; a window that is spelt out needs both `from` and `to`; a `waitFor`\nneeds `within`.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: closes\n  query: max(breaker_open)\n  becomes: 0\n  after: cut.end",
+        right: "- name: closes\n  query: max(breaker_open)\n  becomes: 0\n  within: 10s\n  after: cut.end",
+    },
+    Explanation {
+        code: Code::EmptyWindow,
+        why: "By the lengths in the method, the window ends no later than it begins. Nothing would be judged.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: stays-open\n  query: max(breaker_open)\n  is: 1\n  from: cut.start + 30s\n  to: cut.end",
+        right: "- name: stays-open\n  query: max(breaker_open)\n  is: 1\n  from: cut.start + 5s\n  to: cut.end",
+    },
+    Explanation {
+        code: Code::UntilTooEarly,
+        why: "`until` says how long the change must last, so it comes after the latest instant at which the change may\nhappen (`after` plus `within`). Here it does not, so the deadline could never be used.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: opens-and-stays\n  query: max(breaker_open)\n  becomes: 1\n  within: 40s\n  after: cut.start\n  until: cut.end",
+        right: "- name: opens-and-stays\n  query: max(breaker_open)\n  becomes: 1\n  within: 5s\n  after: cut.start\n  until: cut.end",
+    },
+    Explanation {
+        code: Code::OneShotWindow,
+        why: "A `kill` without `for` happens at once: from its start to its end nothing can be observed. Say `from` and\n`to`, or use `becomes`.",
+        scaffold: Scaffold::File,
+        wrong: "apiVersion: squall.dev/v1\nkind: Experiment\nmetadata: {name: example}\nspec:\n  title: It works\n  method:\n    - name: dies\n      inject: {kill: {}}\n      into: {namespace: shop}\n  expect:\n    - {name: stays-up, query: max(up), is: 1, during: dies}\n",
+        right: "apiVersion: squall.dev/v1\nkind: Experiment\nmetadata: {name: example}\nspec:\n  title: It works\n  method:\n    - name: dies\n      inject: {kill: {}}\n      into: {namespace: shop}\n  expect:\n    - {name: stays-up, query: max(up), is: 1, from: dies.start, to: dies.end + 5s}\n",
+    },
+    Explanation {
+        code: Code::BeforeMethod,
+        why: "Claims are judged from the method's start on; the baseline belongs to `steadyState`.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: stays-open\n  query: max(breaker_open)\n  is: 1\n  from: cut.start - 30s\n  to: cut.end",
+        right: "- name: stays-open\n  query: max(breaker_open)\n  is: 1\n  from: cut.start\n  to: cut.end",
+    },
+    Explanation {
+        code: Code::DeadlineTooShort,
+        why: "A change is seen between two samples, so a deadline shorter than three sampling intervals is judged by luck.\n`http` and `exec` are sampled `every` second unless told otherwise.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: answers-again\n  http: {url: \"http://shop/cart\"}\n  becomes: 200\n  within: 2s\n  after: cut.end",
+        right: "- name: answers-again\n  http: {url: \"http://shop/cart\"}\n  every: 200ms\n  becomes: 200\n  within: 2s\n  after: cut.end",
+    },
+    Explanation {
+        code: Code::Tolerance,
+        why: "`budget` is the violation that is allowed all together, `longest` the longest single one. `longest` without\n`budget` allows nothing, and neither makes sense for a `becomes` that must be true only once, nor with `at`.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: stays-up\n  query: max(up)\n  is: 1\n  longest: 1s",
+        right: "- name: stays-up\n  query: max(up)\n  is: 1\n  budget: 5%\n  longest: 1s",
+    },
+    Explanation {
+        code: Code::TextCondition,
+        why: "Queries, status codes and exit codes are numbers: they never equal a text. Either the condition is misspelt,\nor the source should give text (`exec` with `stdout: true`, `http` with `json`).",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: customers-succeed\n  query: max(success)\n  is: atleast 99%",
+        right: "- name: customers-succeed\n  query: max(success)\n  is: at least 99%",
+    },
+    Explanation {
+        code: Code::BaselineNotHere,
+        why: "A condition relative to the baseline compares with the median of the same series before the method. Totals\nadd up over a window of another length, and some sources have no value in the baseline.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: few-errors\n  query: sum(errors_total)\n  totals: at most 150% of baseline",
+        right: "- name: few-errors\n  query: sum(rate(errors_total[10s]))\n  is: at most 150% of baseline",
+    },
+    Explanation {
+        code: Code::MinEventsNotHere,
+        why: "`minEvents` asks for enough events in the denominator of a ratio `a / b`. Other sources have none.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: cart-is-up\n  query: max(up)\n  is: 1\n  minEvents: 100",
+        right: "- name: customers-succeed\n  query: sum(ok_total) / sum(all_total)\n  totals: at least 99%\n  minEvents: 100",
+    },
+    Explanation {
+        code: Code::AbsentNotHere,
+        why: "`absent` is the value of a query that gives no series. Other sources always answer, or fail.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: page-answers\n  http: {url: \"http://shop/cart\"}\n  is: 200\n  absent: 0",
+        right: "- name: page-answers\n  http: {url: \"http://shop/cart\"}\n  is: 200",
+    },
+    Explanation {
+        code: Code::NotAnAction,
+        why: "`step` takes the exit code or status of a `perform` step of the method that ends by itself; nothing else has\none. It has no value before the method.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: cut-succeeds\n  step: cut\n  is: 0",
+        right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
+    },
+    Explanation {
+        code: Code::SamplingNotHere,
+        why: "`every` says how often `http`, `exec` and `kubernetes` are asked. Queries are sampled by Prometheus' scrapes,\na `step` once, and an `indicator` as it is defined.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: cart-is-up\n  query: max(up)\n  every: 1s\n  is: 1",
+        right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
+    },
+];

@@ -1,0 +1,76 @@
+//! PromQL: what would give wrong or no verdicts.
+
+use super::{Code, Explanation, Scaffold};
+
+pub(super) const QUERIES: &[Explanation] = &[
+    Explanation {
+        code: Code::FilterOnTop,
+        why: "`a < 1` gives the series that satisfy it and hides the others, so violations look like missing data. Fetch\nthe number and compare in the claim. (`< bool` and comparisons inside `count(...)` are fine.)",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: few-errors\n  query: sum(errors) < 5\n  is: 1",
+        right: "- name: few-errors\n  query: sum(errors)\n  is: below 5",
+    },
+    Explanation {
+        code: Code::QueryUnreadable,
+        why: "Squall could not take the query apart. Prometheus may still answer it, but its coverage cannot be shown, and\nit cannot be used with `totals` or `minEvents`.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: cart-is-up\n  query: max(up\n  is: 1",
+        right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
+    },
+    Explanation {
+        code: Code::TotalsNeedsCounters,
+        why: "`totals` replaces each counter by its increase over the window, from raw samples and without extrapolation.\nSo the query is arithmetic over (aggregations of) plain counters: no `rate`, no `increase`, no range.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: few-errors\n  query: sum(increase(errors_total[30s]))\n  totals: at most 5",
+        right: "- name: few-errors\n  query: sum(errors_total)\n  totals: at most 5",
+    },
+    Explanation {
+        code: Code::RangeTooLong,
+        why: "A query that looks back over 30 s still shows what was true 30 s ago, so it cannot confirm a change within\n5 s. Use a shorter range, or a gauge.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: errors-start\n  query: sum(rate(errors_total[30s]))\n  becomes: above 0\n  within: 5s\n  after: cut.start",
+        right: "- name: errors-start\n  query: sum(rate(errors_total[2s]))\n  becomes: above 0\n  within: 5s\n  after: cut.start",
+    },
+    Explanation {
+        code: Code::RangeTooShort,
+        why: "A `rate` needs two samples in its range. With fewer than four scrape intervals it is empty now and then.\nThis is checked once the scrape interval is known.",
+        scaffold: Scaffold::File,
+        wrong: "",
+        right: "",
+    },
+    Explanation {
+        code: Code::NotForCounters,
+        why: "`delta` ignores counter resets (a restart gave -1118 where 13 was true), and `increase` extrapolates, so it\nis almost never a whole number and `==` or `is: 3` does not hold. Use `totals`, or a bound.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: restarts\n  query: sum(delta(restarts_total[30s]))\n  is: 1",
+        right: "- name: restarts\n  query: sum(restarts_total)\n  totals: 1",
+    },
+    Explanation {
+        code: Code::QuantileTop,
+        why: "`histogram_quantile` never exceeds the bound of the last finite bucket: with buckets up to 0.5 s the p99 is\n0.5 s while every request takes a minute. Count the requests below a bucket's bound instead.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: fast\n  query: histogram_quantile(0.99, sum by (le) (rate(t_bucket[10s])))\n  is: below 400ms",
+        right: "- name: fast\n  query: sum(t_bucket{le=\"0.4\"}) / sum(t_count)\n  totals: at least 99%\n  minEvents: 100",
+    },
+    Explanation {
+        code: Code::NotAggregated,
+        why: "Without an aggregation the query may give several series, and every one of them must satisfy the claim, a\nstale one too. Say which you mean: `max(...)` for any, `min(...)` for all, `sum(...)`, `count(...)`.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: opens-somewhere\n  query: breaker_open\n  becomes: 1\n  within: 5s\n  after: cut.start",
+        right: "- name: opens-somewhere\n  query: max(breaker_open)\n  becomes: 1\n  within: 5s\n  after: cut.start",
+    },
+    Explanation {
+        code: Code::DenominatorZero,
+        why: "Without traffic a ratio is 0/0, which is no number and makes the claim inconclusive; with a handful of events\nit is noise. `minEvents` says how many are enough: 0 errors in n events bound the rate by 3/n.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: customers-succeed\n  query: sum(ok_total) / sum(all_total)\n  totals: at least 99%",
+        right: "- name: customers-succeed\n  query: sum(ok_total) / sum(all_total)\n  totals: at least 99%\n  minEvents: 300",
+    },
+    Explanation {
+        code: Code::OrVectorZero,
+        why: "`or vector(0)` answers 0 when the target is gone as well as when nothing happened. `absent: 0` believes the 0\nonly while the targets were scraped.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: no-errors\n  query: sum(errors) or vector(0)\n  is: 0",
+        right: "- name: no-errors\n  query: sum(errors)\n  is: 0\n  absent: 0",
+    },
+];
