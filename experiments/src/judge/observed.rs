@@ -68,6 +68,12 @@ pub struct Chunk {
     /// Raw samples of each leaf of a query, in the order of [`QueryShape::leaves`](crate::claim::QueryShape).
     /// A plain selector's are not repeated: `leaves` is empty and `values` is the leaf.
     pub leaves: Vec<Vec<Series>>,
+    /// Proof that a series that is not there would have been seen: raw samples of `up` of every target
+    /// that may produce it (all targets, where that is not known), and for a recorded or alerting rule
+    /// one sample of 1 per healthy evaluation of its group. Needed whenever a leaf of this answer (or
+    /// `values` of a plain selector) has no series; may be empty otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scraped: Vec<Series>,
     /// What the source warned of.
     pub warnings: Vec<String>,
 }
@@ -88,10 +94,19 @@ pub struct Observed {
     pub values: Vec<Series>,
     /// Raw samples of each leaf.
     pub leaves: Vec<Vec<Series>>,
+    /// Proof that a series that is not there would have been seen: see [`Chunk::scraped`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scraped: Vec<Series>,
+    /// Times between `from` and `until` that were never asked for: (exclusive, inclusive].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<(Timestamp, Timestamp)>,
     /// What the source warned of, each once.
     pub warnings: Vec<String>,
     /// The source's last error, if it has not answered since.
     pub error: Option<String>,
+    /// Whether asking again is useless (the query is refused, credentials are wrong).
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// Turns the run's time into a metric source's time.
@@ -109,5 +124,10 @@ impl Clock {
     pub fn at(&self, moment: Moment) -> Timestamp {
         let elapsed = SignedDuration::try_from(moment.elapsed).unwrap_or(SignedDuration::MAX);
         self.began.saturating_add(elapsed).and_then(|at| at.saturating_add(self.skew)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The run's time of a source's time: the other way round. Negative: before the run began.
+    pub fn elapsed(&self, at: Timestamp) -> SignedDuration {
+        at.duration_since(self.began).saturating_sub(self.skew)
     }
 }

@@ -1,7 +1,8 @@
 //! What a plan says.
 
-use crate::experiment::StepId;
+use crate::experiment::{Limits, StepId};
 use crate::name::{ClaimName, InstanceName, NodeName};
+use crate::target::Selector;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,14 +13,22 @@ use std::time::Duration;
 pub struct Plan {
     /// The seed that picked.
     pub seed: u64,
-    /// How long the baseline lasts, without waiting for data.
+    /// How long the baseline lasts; the latest includes waiting for data.
     pub baseline: Bounds,
     /// Each step, outer before inner.
     pub steps: Vec<PlannedStep>,
+    /// How long the method lasts, from its first step's start to its last revert.
+    pub method: Bounds,
+    /// How long is observed after the method: recovery, and the last windows.
+    pub recovery: Bounds,
     /// From the run's start to its end.
     pub whole: Bounds,
     /// Most distinct instances under faults at one moment.
     pub most_targets: usize,
+    /// What holds for this run: of file and settings the stricter. Checked again before each injection.
+    pub limits: Limits,
+    /// Whom no fault may hit. Checked again before each injection.
+    pub protected: Vec<Selector>,
     /// Worth knowing before one says yes.
     pub notes: Vec<String>,
 }
