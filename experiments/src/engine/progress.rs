@@ -1,79 +1,68 @@
-//! What a person wants to know while the run goes on.
+//! Where a run is now, for people who watch it. Nothing is decided by it, and it is not recorded.
 
 use super::Phase;
 use super::engine::Engine;
-use super::faults::{FaultRun, State};
+use super::faults::State;
 use crate::claim::Role;
-use crate::judge::{Judged, Outcome};
+use crate::judge::Judged;
 use crate::moment::Moment;
-use crate::name::{ClaimName, InstanceName, StepName};
+use crate::name::{ClaimName, StepName};
 use crate::plan::Bounds;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A run, as it stands.
+/// Where a run is now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// Where it is.
+    /// The phase.
     pub phase: Phase,
-    /// How long the phase has lasted.
-    pub in_phase: Duration,
-    /// How long the run still takes, at least and at most.
-    pub left: Bounds,
-    /// The steps that are on, outer before inner.
-    pub steps: Vec<StepName>,
+    /// The run is over within this time, if nothing ends it earlier; `None`: it cannot be said yet.
+    pub left: Option<Duration>,
     /// Every claim, in the order of the file.
     pub claims: Vec<ClaimProgress>,
-    /// Every fault that has been sent.
+    /// Every step whose fault is on, or may be, for at least one instance; in the order they began.
     pub faults: Vec<FaultProgress>,
 }
 
-/// A claim, as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a claim looks like now.
+#[derive(Debug, Clone, PartialEq)]
 pub struct ClaimProgress {
-    /// The claim.
+    /// Its name.
     pub name: ClaimName,
     /// Where it stands in the file.
     pub role: Role,
-    /// What became of it; `None`: not decided yet.
-    pub outcome: Option<Outcome>,
-    /// What it looks like now, or why it was decided so.
-    pub now: String,
+    /// Pending, or decided already; `None`: its window has not begun.
+    pub judged: Option<Judged>,
 }
 
-/// A fault, as it stands.
+/// A step that disturbs something now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultProgress {
-    /// Its step.
+    /// The step.
     pub step: StepName,
-    /// Whom it hits.
-    pub instance: InstanceName,
-    /// `sent`, `on`, `reverting`, `reverted`, `over`, `refused`, `may remain`.
-    pub state: &'static str,
-    /// Whether its agent has seen it bite.
-    pub bites: bool,
+    /// On how many instances it is on, or may be.
+    pub instances: usize,
 }
 
 impl Engine {
     /// The run, as it stands at a moment.
     pub fn progress(&self, now: Moment) -> Progress {
         let claims = self.given.experiment.claims().map(|claim| {
-            let (outcome, now) = match self.finding(claim).judged {
-                Judged::Pending { now } => (None, now),
-                Judged::Settled { outcome, reason, .. } => (Some(outcome), reason),
-            };
-            ClaimProgress { name: claim.name.clone(), role: claim.role, outcome, now }
+            let judged = Some(self.finding(claim).judged);
+            ClaimProgress { name: claim.name.clone(), role: claim.role, judged }
         });
-        let on = |step: &&crate::experiment::Step| {
-            self.steps.get(&step.id).is_some_and(|run| run.start.is_some() && run.end.is_none())
-        };
-        Progress {
-            phase: self.phase,
-            in_phase: now.elapsed.saturating_sub(self.since.elapsed),
-            left: self.left(now),
-            steps: self.given.experiment.steps().into_iter().filter(on).filter_map(|step| step.name.clone()).collect(),
-            claims: claims.collect(),
-            faults: self.faults.all.values().map(fault_progress).collect(),
+        let mut faults: BTreeMap<_, usize> = BTreeMap::new();
+        for fault in self.faults.all.values() {
+            match fault.state {
+                State::Sent | State::On | State::Reverting | State::MayRemain(_) => {
+                    *faults.entry(fault.order.step.clone()).or_default() += 1;
+                }
+                State::Done | State::Refused | State::Reverted => {}
+            }
         }
+        let faults = faults.into_iter().map(|(step, instances)| FaultProgress { step, instances });
+        let left = Some(self.left(now).latest);
+        Progress { phase: self.phase, left, claims: claims.collect(), faults: faults.collect() }
     }
 
     /// What is left of this phase, and all of the phases to come.
@@ -97,23 +86,5 @@ impl Engine {
             Phase::Recovery => rest(plan.recovery),
             Phase::Revert | Phase::CleanUp | Phase::Done => Bounds { earliest: Duration::ZERO, latest: Duration::ZERO },
         }
-    }
-}
-
-fn fault_progress(fault: &FaultRun) -> FaultProgress {
-    let state = match fault.state {
-        State::Sent => "sent",
-        State::On => "on",
-        State::Done => "over",
-        State::Refused => "refused",
-        State::Reverting => "reverting",
-        State::Reverted => "reverted",
-        State::MayRemain(_) => "may remain",
-    };
-    FaultProgress {
-        step: fault.order.step.clone(),
-        instance: fault.order.instance.clone(),
-        state,
-        bites: fault.bites(),
     }
 }

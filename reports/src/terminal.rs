@@ -1,0 +1,221 @@
+//! A run in a terminal: the verdict and its reasons, the claims, the faults, how to run it again.
+
+use crate::columns::{clean, folded, paint, table};
+use crate::view::{FaultView, View};
+use crate::words::{self, Standing};
+use anstyle::{AnsiColor, Style};
+use squall_experiments::claim::Role;
+use squall_experiments::history::Record;
+use squall_experiments::judge::{Outcome, Verdict};
+use std::fmt::Write;
+use tabled::settings::{Color, Modify};
+
+/// How a terminal is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TerminalOptions {
+    /// Whether colours are wanted: a terminal, and no `NO_COLOR`.
+    pub colour: bool,
+    /// How many columns there are; fewer than 60 are taken as 60.
+    pub width: usize,
+}
+
+impl Default for TerminalOptions {
+    fn default() -> Self {
+        Self { colour: false, width: 80 }
+    }
+}
+
+/// A run as text, ending with a line break.
+pub fn terminal(record: &Record, options: &TerminalOptions) -> String {
+    let view = View::of(record);
+    let page = Page { view: &view, colour: options.colour, width: options.width.max(60) };
+    let mut out = String::new();
+    page.head(&mut out);
+    page.remaining(&mut out);
+    page.claims(&mut out);
+    page.faults(&mut out);
+    page.foot(&mut out);
+    out
+}
+
+struct Page<'v, 'a> {
+    view: &'v View<'a>,
+    colour: bool,
+    width: usize,
+}
+
+impl Page<'_, '_> {
+    fn head(&self, out: &mut String) {
+        let header = &self.view.record.header;
+        let word = self.view.standing.word().to_uppercase();
+        let verdict = format!("{} {word}", self.view.standing.mark());
+        let placebo = if header.placebo { " (placebo: no fault was injected)" } else { "" };
+        line(
+            out,
+            &format!(
+                "{}  {}{placebo}",
+                paint(&verdict, verdict_style(self.view.standing), self.colour),
+                header.experiment.name
+            ),
+        );
+        self.wrapped(out, "", &header.experiment.title);
+        out.push('\n');
+        let reasons = self.view.reasons();
+        if reasons.is_empty() {
+            self.wrapped(out, "", self.view.standing.meaning(header.placebo));
+        }
+        for reason in reasons {
+            self.wrapped(out, "- ", reason);
+        }
+        out.push('\n');
+    }
+
+    fn remaining(&self, out: &mut String) {
+        for remaining in self.view.remaining() {
+            let on = remaining.instance.as_ref().map(|instance| format!(" on {instance}")).unwrap_or_default();
+            let at = remaining.node.as_ref().map(|node| format!(" at node {node}")).unwrap_or_default();
+            self.wrapped(out, "! ", &format!("{}{on}{at}: {}", remaining.step, remaining.reason));
+            line(
+                out,
+                &format!("    remove it: {}", paint(&clean(&remaining.remedy), Style::new().bold(), self.colour)),
+            );
+        }
+        if !self.view.remaining().is_empty() {
+            out.push('\n');
+        }
+    }
+
+    fn claims(&self, out: &mut String) {
+        // A safety stop that stayed quiet is no news.
+        let quiet = |role, outcome| role == Role::AbortIf && outcome == Some(Outcome::Passed);
+        let shown: Vec<_> =
+            self.view.claims.iter().filter(|claim| !quiet(claim.claim.role, claim.state.outcome)).collect();
+        if shown.is_empty() {
+            return;
+        }
+        let mut rows = vec![["claim", "outcome", "measured", "asked for"].map(str::to_owned)];
+        rows.extend(shown.iter().map(|claim| {
+            let outcome = format!("{} {}", claim.state.mark(), claim.state.word);
+            [claim.claim.name.to_string(), outcome, claim.measure.clone().unwrap_or_default(), claim.allowed.clone()]
+        }));
+        let mut table = table(&rows, self.width, self.colour);
+        for (place, claim) in shown.iter().enumerate() {
+            if let (true, Some(outcome)) = (self.colour, claim.state.outcome) {
+                table.with(Modify::new((place + 1, 1)).with(cell_colour(outcome)));
+            }
+        }
+        line(out, &table.to_string());
+        out.push('\n');
+        // What the reasons above say already is not said twice.
+        let said = |reason: &str| self.view.reasons().iter().any(|known| known.contains(reason));
+        let mut more = false;
+        for claim in shown {
+            let judged = claim.judged.filter(|it| it.outcome != Outcome::Passed && !said(&it.reason));
+            if let Some(judged) = judged {
+                self.wrapped(out, "- ", &format!("{}: {}", judged.name, judged.reason));
+                more = true;
+            }
+        }
+        if more {
+            out.push('\n');
+        }
+    }
+
+    fn faults(&self, out: &mut String) {
+        if self.view.faults.is_empty() {
+            return;
+        }
+        let mut rows = vec![["fault", "target", "evidence", "end"].map(str::to_owned)];
+        rows.extend(self.view.faults.iter().map(|fault| {
+            let (step, target) = (fault.order.step.to_string(), fault.order.instance.to_string());
+            [step, target, fault_evidence(fault), fault_end(fault)]
+        }));
+        line(out, &table(&rows, self.width, self.colour).to_string());
+        out.push('\n');
+        for witness in self.view.judgement().map(|judgement| judgement.witnesses.as_slice()).unwrap_or_default() {
+            if witness.outcome != Outcome::Passed {
+                self.wrapped(out, "- ", &format!("{}: {}", witness.name, witness.reason));
+                out.push('\n');
+            }
+        }
+    }
+
+    fn foot(&self, out: &mut String) {
+        let header = &self.view.record.header;
+        if let Some(judgement) = self.view.judgement() {
+            if let Some(recovery) = &judgement.recovery {
+                let length = words::recovery(recovery);
+                self.wrapped(out, "", &format!("The steady state was back {length} after the method's end."));
+            }
+            for wait in &judgement.waits {
+                self.wrapped(out, "- ", &format!("{}: {}", wait.name, wait.reason));
+            }
+            for note in &judgement.notes {
+                self.wrapped(out, "note: ", note);
+            }
+        }
+        let length = words::span(std::time::Duration::from_secs_f64(self.view.last.0.max(0.0)));
+        let facts = format!("run {}, seed {}, {length}, began {:.0}", header.run, header.seed, header.began);
+        self.wrapped(out, "", &facts);
+        line(out, &format!("again: {}", clean(&header.again)));
+    }
+
+    /// A paragraph that hangs below its bullet.
+    fn wrapped(&self, out: &mut String, bullet: &str, text: &str) {
+        let indent = " ".repeat(bullet.chars().count());
+        for (place, part) in folded(&clean(text), self.width - indent.len()).iter().enumerate() {
+            line(out, &format!("{}{part}", if place == 0 { bullet } else { &indent }));
+        }
+    }
+}
+
+/// What a fault did, or why it did nothing.
+pub(crate) fn fault_evidence(fault: &FaultView<'_>) -> String {
+    match (fault.refused, fault.evidence) {
+        (Some(refusal), _) => format!("refused, {}", words::refusal(refusal)),
+        (None, Some(evidence)) => words::evidence(evidence),
+        (None, None) => "no evidence".to_owned(),
+    }
+}
+
+/// How a fault ended, and whether everything is as it was.
+pub(crate) fn fault_end(fault: &FaultView<'_>) -> String {
+    match (&fault.ended, fault.lost) {
+        (Some(ended), _) => {
+            let cause = ended.cause.map_or("over".to_owned(), |cause| format!("reverted {}", words::end_cause(cause)));
+            match (ended.cause, ended.differences.len()) {
+                (None, _) => cause,
+                (Some(_), 0) => format!("{cause}, clean"),
+                (Some(_), 1) => format!("{cause}, but 1 thing differs from before"),
+                (Some(_), many) => format!("{cause}, but {many} things differ from before"),
+            }
+        }
+        (None, _) if fault.refused.is_some() => "nothing to revert".to_owned(),
+        (None, Some((at, reason))) => format!("agent lost at {at}: {reason}"),
+        (None, None) if !fault.errors.is_empty() => format!("reverting failed: {}", fault.errors.join("; ")),
+        (None, None) => "not known to be gone".to_owned(),
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    for part in text.lines() {
+        writeln!(out, "{}", part.trim_end()).expect("writing to a string cannot fail");
+    }
+}
+
+pub(crate) fn verdict_style(standing: Standing) -> Style {
+    let colour = match standing {
+        Standing::Judged(Verdict::Passed) => AnsiColor::Green,
+        Standing::Judged(Verdict::Failed | Verdict::Error | Verdict::FaultsMayRemain) => AnsiColor::Red,
+        Standing::Judged(Verdict::Inconclusive | Verdict::Aborted) | Standing::Unfinished => AnsiColor::Yellow,
+    };
+    Style::new().bold().fg_color(Some(colour.into()))
+}
+
+fn cell_colour(outcome: Outcome) -> Color {
+    match outcome {
+        Outcome::Passed => Color::FG_GREEN,
+        Outcome::Failed | Outcome::Error => Color::FG_RED,
+        Outcome::Inconclusive => Color::FG_YELLOW,
+    }
+}

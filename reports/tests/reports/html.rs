@@ -1,0 +1,207 @@
+//! The HTML file: whole, harmless, small.
+
+use crate::samples;
+use squall_experiments::claim::Role;
+use squall_experiments::history::{Event, Record, What};
+use squall_experiments::judge::{Reading, Sample};
+use squall_reports::html;
+
+const NASTY: &str =
+    "</title></style></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"' onload='x' {{ 7*7 }} \u{1b}[2J&lt;";
+
+/// Elements that end by themselves.
+const VOID: [&str; 3] = ["meta", "br", "img"];
+
+/// Reads the page as a strict parser would: every tag is closed, and no name is a surprise.
+fn elements(page: &str) -> Vec<String> {
+    let mut open: Vec<String> = Vec::new();
+    let mut seen = Vec::new();
+    let mut rest = page.strip_prefix("<!doctype html>").expect("it begins with the document type");
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start + 1..];
+        let mut quoted = false;
+        let end = rest
+            .char_indices()
+            .find(|(_, letter)| {
+                quoted ^= *letter == '"';
+                *letter == '>' && !quoted
+            })
+            .map(|(place, _)| place)
+            .expect("every tag ends");
+        let tag = &rest[..end];
+        rest = &rest[end + 1..];
+        let name: String = tag.trim_start_matches('/').chars().take_while(|it| it.is_ascii_alphanumeric()).collect();
+        assert!(!name.is_empty(), "a `<` that begins no tag: <{tag}>");
+        if tag.starts_with('/') {
+            assert_eq!(open.pop().as_deref(), Some(name.as_str()), "closes what is not open: <{tag}>");
+        } else {
+            seen.push(tag.to_owned());
+            if !tag.ends_with('/') && !VOID.contains(&name.as_str()) {
+                open.push(name);
+            }
+        }
+    }
+    assert!(open.is_empty(), "still open: {open:?}");
+    seen
+}
+
+fn assert_harmless(page: &str) {
+    let known = [
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "svg",
+        "defs",
+        "pattern",
+        "line",
+        "main",
+        "header",
+        "p",
+        "span",
+        "h1",
+        "h2",
+        "h3",
+        "ul",
+        "li",
+        "section",
+        "div",
+        "strong",
+        "pre",
+        "code",
+        "dl",
+        "dt",
+        "dd",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "a",
+        "figure",
+        "figcaption",
+        "i",
+        "article",
+        "details",
+        "summary",
+        "br",
+        "desc",
+        "rect",
+        "text",
+        "path",
+        "circle",
+    ];
+    for tag in elements(page) {
+        let name = tag.split([' ', '/']).next().unwrap_or_default();
+        assert!(known.contains(&name), "<{tag}>");
+        assert!(!tag.split('"').step_by(2).any(|outside| outside.contains(" on")), "a handler: <{tag}>");
+        assert!(!tag.contains("src=\"") && !tag.contains("href=\"h"), "from elsewhere: <{tag}>");
+    }
+    assert!(!page.contains("<script"), "a script");
+    assert!(!page.contains(|letter: char| letter.is_control() && letter != '\n'), "a control character");
+}
+
+#[test]
+fn every_page_is_well_formed_and_needs_nothing_else() {
+    for (_, record) in samples::all() {
+        let page = html(&record);
+        assert_harmless(&page);
+        assert!(!page.contains("NaN") && !page.contains("Infinity"), "a number that is none");
+        assert!(page.len() < 400_000, "{} bytes", page.len());
+    }
+}
+
+/// Puts the nasty text wherever a text may stand.
+fn poisoned(mut record: Record) -> Record {
+    let nasty = || NASTY.to_owned();
+    let header = &mut record.header;
+    header.experiment.title = nasty();
+    header.text = nasty();
+    header.file = nasty();
+    header.again = nasty();
+    header.versions.host = nasty();
+    header.plan.notes.push(nasty());
+    for step in &mut header.plan.steps {
+        (step.what, step.backend) = (nasty(), Some(nasty()));
+    }
+    header.experiment.parameters.insert("given".parse().unwrap(), nasty());
+    for entry in &mut record.entries {
+        if let What::Event(Event::Observed { chunk, .. }) = &mut entry.what {
+            for series in &mut chunk.values {
+                series.labels.insert(NASTY.to_owned(), NASTY.to_owned());
+                for sample in &mut series.samples {
+                    if let Reading::Text(text) = &mut sample.1 {
+                        *text = nasty();
+                    }
+                }
+            }
+        }
+        if let What::Event(Event::Unobserved { failure, .. }) = &mut entry.what {
+            failure.reason = nasty();
+        }
+    }
+    if let Some(judgement) = &mut record.judgement {
+        judgement.reasons = vec![nasty()];
+        judgement.notes = vec![nasty()];
+        for claim in &mut judgement.claims {
+            claim.reason = nasty();
+        }
+        for remaining in &mut judgement.remaining {
+            (remaining.reason, remaining.remedy) = (nasty(), nasty());
+        }
+        for witness in &mut judgement.witnesses {
+            witness.reason = nasty();
+        }
+    }
+    record
+}
+
+#[test]
+fn nasty_text_stays_text_wherever_it_comes_from() {
+    for record in [samples::passed(), samples::may_remain(), samples::lost_zone(), samples::placebo()] {
+        let page = html(&poisoned(record));
+        assert_harmless(&page);
+        assert!(page.contains("&#60;script&#62;") || page.contains("&lt;script&gt;"), "the text itself is shown");
+    }
+}
+
+#[test]
+fn a_predicate_with_markup_stays_text_in_the_chart() {
+    let mut record = samples::lost_zone();
+    for claim in record.header.experiment.expect.iter_mut().filter(|claim| claim.role == Role::Expect) {
+        claim.verb = crate::story::is("not <script>alert(1)</script>", crate::story::during("zone-b-lost"));
+    }
+    assert_harmless(&html(&record));
+}
+
+#[test]
+fn a_million_samples_make_a_small_page() {
+    let mut record = samples::passed();
+    for entry in &mut record.entries {
+        if let What::Event(Event::Observed { watch, chunk }) = &mut entry.what
+            && watch.0 == "breaker-opens"
+        {
+            let from = chunk.from;
+            let samples = (1..=27_000).map(|place| {
+                let at = from + jiff::SignedDuration::from_micros(i64::from(place) * 37);
+                Sample(at, Reading::Number(f64::from(place % 997) / 997.0))
+            });
+            chunk.values[0].samples = samples.collect();
+        }
+    }
+    let page = html(&record);
+    assert!(page.len() < 450_000, "{} bytes", page.len());
+}
+
+/// Where a person finds the pages: `target/tmp/`.
+#[test]
+fn pages_are_written_for_people_to_look_at() {
+    for (name, record) in samples::all() {
+        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("report-{name}.html"));
+        std::fs::write(&file, html(&record)).unwrap();
+        assert!(std::fs::metadata(&file).unwrap().len() > 10_000, "{name}");
+    }
+}

@@ -1,0 +1,8 @@
+//! Reports of runs that were written by hand.
+#![expect(clippy::unwrap_used, reason = "a story that cannot be written fails its test at once")]
+
+mod engine;
+mod html;
+mod pages;
+mod samples;
+mod story;

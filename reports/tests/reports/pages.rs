@@ -1,0 +1,69 @@
+//! What people and programs read, compared with what they read before.
+
+use crate::samples::all;
+use insta::{assert_json_snapshot, assert_snapshot};
+use squall_experiments::history::Record;
+use squall_experiments::judge::Verdict;
+use squall_reports::{TerminalOptions, json, summary, terminal, worst};
+
+#[test]
+fn terminals_show_every_verdict() {
+    for (name, record) in all() {
+        assert_snapshot!(format!("terminal-{name}"), terminal(&record, &TerminalOptions { colour: false, width: 100 }));
+    }
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal_but_for_commands() {
+    for (name, record) in all() {
+        let text = terminal(&record, &TerminalOptions { colour: false, width: 80 });
+        for line in text.lines().filter(|line| !line.contains("squall ")) {
+            assert!(line.chars().count() <= 80, "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn colour_adds_nothing_that_is_not_there_without_it() {
+    for (name, record) in all() {
+        let plain = terminal(&record, &TerminalOptions { colour: false, width: 100 });
+        let coloured = terminal(&record, &TerminalOptions { colour: true, width: 100 });
+        assert_ne!(plain, coloured, "{name}");
+        let mut stripped = String::new();
+        let mut inside = false;
+        for letter in coloured.chars() {
+            match (inside, letter) {
+                (false, '\u{1b}') => inside = true,
+                (true, 'm') => inside = false,
+                (true, _) => {}
+                (false, letter) => stripped.push(letter),
+            }
+        }
+        assert_eq!(plain, stripped, "{name}");
+    }
+}
+
+#[test]
+fn json_holds_every_verdict() {
+    for (name, record) in all() {
+        assert_json_snapshot!(format!("json-{name}"), json(&record));
+    }
+}
+
+#[test]
+fn of_several_runs_the_worst_verdict_counts() {
+    let records: Vec<Record> = all().into_iter().map(|(_, record)| record).collect();
+    assert_snapshot!("summary", summary(&records, &TerminalOptions::default()));
+    assert_eq!(worst(&records[..2]), Some(Verdict::Failed));
+    assert_eq!(worst(&records[6..]), Some(Verdict::FaultsMayRemain), "nobody knows what an unfinished run left");
+    assert_eq!(worst([]), None);
+}
+
+#[test]
+fn a_record_that_was_stored_reports_the_same() {
+    for (name, record) in all() {
+        let stored = serde_json::to_string(&record).unwrap();
+        let read: Record = serde_json::from_str(&stored).unwrap();
+        assert_eq!(squall_reports::html(&record), squall_reports::html(&read), "{name}");
+    }
+}

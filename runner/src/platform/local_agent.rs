@@ -1,0 +1,170 @@
+//! The agent behind a Unix socket; on this machine it is started when there is none.
+//!
+//! A local agent is `squall agent serve --detach`: a session of its own, so Ctrl-C does not reach it; it
+//! outlives the runner, ends when it holds nothing and nobody calls, and holds nobody's output open.
+//! When it is gone in the middle of a run the next call starts it again on its state directory, where it
+//! sweeps what the last one left.
+
+use super::link::{AgentLink, LinkError, Position, Reports};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use squall_agent::state::StateFolder;
+use squall_agent::{Client, ClientError};
+use squall_experiments::fault::{AgentDescription, FaultStatus, Fence, Order, Refusal};
+use squall_experiments::name::FaultId;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::sync::Mutex;
+
+/// How long an agent may take to sweep what its last life left, and to listen.
+const STARTS_WITHIN: Duration = Duration::from_secs(15);
+/// An agent that nobody needs any more ends after this.
+const IDLE_SECONDS: &str = "60";
+
+/// An agent behind a Unix socket.
+pub struct SocketAgent {
+    socket: PathBuf,
+    starter: Option<Starter>,
+    client: Mutex<Option<Client>>,
+}
+
+/// Starts an agent on this machine.
+struct Starter {
+    squall: PathBuf,
+    state: PathBuf,
+}
+
+impl SocketAgent {
+    /// The agent of this machine, started by `squall` when there is none.
+    pub fn local(squall: PathBuf, state: &StateFolder) -> Self {
+        let starter = Starter { squall, state: state.path().to_owned() };
+        Self { socket: state.socket(), starter: Some(starter), client: Mutex::new(None) }
+    }
+
+    /// An agent that somebody else runs.
+    pub fn at(socket: PathBuf) -> Self {
+        Self { socket, starter: None, client: Mutex::new(None) }
+    }
+
+    async fn client(&self) -> Result<Client, LinkError> {
+        // Held while it starts: two calls must not start two agents.
+        let mut kept = self.client.lock().await;
+        if let Some(client) = kept.as_ref() {
+            return Ok(client.clone());
+        }
+        let client = match (Client::connect(&self.socket).await, &self.starter) {
+            (Ok(client), _) => client,
+            (Err(ClientError::Unreachable { .. }), Some(starter)) => {
+                starter.start().await?;
+                Client::connect(&self.socket).await.map_err(|error| link(&error))?
+            }
+            (Err(error), _) => return Err(link(&error)),
+        };
+        *kept = Some(client.clone());
+        Ok(client)
+    }
+
+    /// What came back of a call. A broken connection is given up: the next call looks for a living agent.
+    async fn settle<T>(&self, result: Result<T, ClientError>) -> Result<Result<T, Refusal>, LinkError> {
+        match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(ClientError::Refused(refusal)) => Ok(Err(refusal)),
+            Err(error) => {
+                *self.client.lock().await = None;
+                Err(link(&error))
+            }
+        }
+    }
+}
+
+impl Starter {
+    async fn start(&self) -> Result<(), LinkError> {
+        let failed = |reason: String| LinkError(format!("the local agent does not start: {reason}"));
+        let mut child = tokio::process::Command::new(&self.squall)
+            .args(["agent", "serve", "--detach", "--idle", IDLE_SECONDS, "--state"])
+            .arg(&self.state)
+            .current_dir(Path::new("/"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(error.to_string()))?;
+        let mut words = String::new();
+        let mut stderr = child.stderr.take().expect("it is piped");
+        // It lets go of its output once it listens; an agent that fails lets go by ending, and says why.
+        match tokio::time::timeout(STARTS_WITHIN, stderr.read_to_string(&mut words)).await {
+            Ok(_) => {}
+            Err(_) => return Err(failed("it takes too long".to_owned())),
+        }
+        match child.try_wait() {
+            Ok(Some(status)) if !status.success() => {
+                let last = words.lines().last().unwrap_or("it says nothing").to_owned();
+                // Two runners may have started one each; the one that came second finds the other's.
+                if words.contains("another agent") { Ok(()) } else { Err(failed(last)) }
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(failed(error.to_string())),
+        }
+    }
+}
+
+fn link(error: &ClientError) -> LinkError {
+    LinkError(crate::chain(error))
+}
+
+impl AgentLink for SocketAgent {
+    fn describe(&self) -> BoxFuture<'_, Result<AgentDescription, LinkError>> {
+        async {
+            let client = self.client().await?;
+            let described = self.settle(client.describe().await).await?;
+            described.map_err(|refusal| LinkError(refusal.reason))
+        }
+        .boxed()
+    }
+
+    fn inject(&self, fence: Fence, order: Order) -> BoxFuture<'_, Result<Result<FaultStatus, Refusal>, LinkError>> {
+        async move { self.settle(self.client().await?.inject(&fence, &order).await).await }.boxed()
+    }
+
+    fn renew(
+        &self,
+        fence: Fence,
+        faults: Vec<FaultId>,
+    ) -> BoxFuture<'_, Result<Result<Vec<FaultStatus>, Refusal>, LinkError>> {
+        async move { self.settle(self.client().await?.renew(&fence, &faults).await).await }.boxed()
+    }
+
+    fn revert(
+        &self,
+        fence: Fence,
+        fault: FaultId,
+    ) -> BoxFuture<'_, Result<Result<Option<FaultStatus>, Refusal>, LinkError>> {
+        async move { self.settle(self.client().await?.revert(Some(&fence), &fault).await).await }.boxed()
+    }
+
+    fn watch(&self, position: Position) -> BoxFuture<'_, Result<Reports, LinkError>> {
+        async move {
+            let client = self.client().await?;
+            let after = squall_agent::Position { life: position.life, number: position.after };
+            let reports = match self.settle(client.watch(&after).await).await? {
+                Ok(reports) => reports,
+                Err(refusal) => return Err(LinkError(refusal.reason)),
+            };
+            let stream = futures::stream::unfold(Some(reports), |reports| async move {
+                let mut reports = reports?;
+                match reports.next().await {
+                    Ok(Some((report, position))) => {
+                        let position = Position { life: position.life, after: position.number };
+                        Some((Ok((position, report)), Some(reports)))
+                    }
+                    Ok(None) => None,
+                    Err(error) => Some((Err(link(&error)), None)),
+                }
+            });
+            Ok(Box::pin(stream) as Reports)
+        }
+        .boxed()
+    }
+}

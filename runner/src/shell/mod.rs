@@ -1,0 +1,31 @@
+//! The shell around the engine: it performs what the engine decides and tells it what happened.
+//!
+//! ```text
+//! signals, halt, agents, actions, observers --events--> turn: step, store --commands--> all of them
+//! ```
+mod actions;
+mod agents;
+#[cfg(test)]
+mod agents_tests;
+mod ground;
+mod launch;
+mod observer;
+mod preflight;
+mod probe;
+mod recover;
+mod sampling;
+mod signals;
+mod storing;
+mod turn;
+
+pub use actions::{ActionNews, ActionRequest, Actions};
+pub use agents::Agents;
+pub use ground::{Ground, ReadInstances};
+pub use launch::{LAUNCH_WORD, end_leftover, launch};
+pub use observer::{Observer, SkewedSource};
+pub use probe::Probe;
+pub use recover::{Recovered, recover};
+pub use signals::Signals;
+pub use turn::{Decide, Shell, turn};
+
+pub(crate) use ground::asked_of_series;

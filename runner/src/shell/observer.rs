@@ -1,0 +1,352 @@
+//! One task for each watched source: it asks, and tells what came back.
+//!
+//! ```text
+//!            start                      known           until
+//!   ----------|---------------------------|---------------|----> the source's time
+//!                         (from  overlap  |               ]
+//! ```
+//!
+//! Late samples are why the last two intervals and a timeout are asked for again: an answer replaces
+//! whatever was known of `(from, until]`. After a failure `known` stays, so nothing is skipped.
+
+use super::probe::Probe;
+use crate::clock::RunClock;
+use crate::metrics::{MetricError, MetricSource};
+use jiff::{SignedDuration, Timestamp};
+use squall_experiments::claim::{Query, Source};
+use squall_experiments::engine::WatchOrder;
+use squall_experiments::history::{Event, WatchFailure};
+use squall_experiments::judge::{Chunk, Labels, Sample, Sampling, Series, WatchName};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::AbortHandle;
+use tokio::time::MissedTickBehavior;
+
+/// Not faster, however short the scrape interval is.
+const FASTEST: Duration = Duration::from_millis(200);
+/// Not slower: progress and `abortIf` look at what is known.
+const SLOWEST: Duration = Duration::from_secs(5);
+/// Prometheus refuses more than 11,000 points a series.
+const MOST_POINTS: u32 = 10_000;
+
+/// A metric source, and its clock less ours.
+#[derive(Clone)]
+pub struct SkewedSource {
+    /// The source.
+    pub source: Arc<dyn MetricSource>,
+    /// Its clock less ours.
+    pub skew: SignedDuration,
+}
+
+/// Watches sources, each by a task of its own.
+pub struct Observer {
+    clock: RunClock,
+    probe: Arc<Probe>,
+    sources: BTreeMap<String, SkewedSource>,
+    sampling: BTreeMap<WatchName, Sampling>,
+    events: UnboundedSender<Event>,
+    tasks: HashMap<WatchName, AbortHandle>,
+}
+
+impl Observer {
+    /// Nothing is watched yet. `sources`: by platform, or "" where only one is known.
+    pub fn new(clock: RunClock, probe: Arc<Probe>, events: UnboundedSender<Event>) -> Self {
+        Self { clock, probe, sources: BTreeMap::new(), sampling: BTreeMap::new(), events, tasks: HashMap::new() }
+    }
+
+    /// What preflight found: the sources and how each watch is sampled.
+    pub fn know(&mut self, sources: BTreeMap<String, SkewedSource>, sampling: BTreeMap<WatchName, Sampling>) {
+        self.sources = sources;
+        self.sampling = sampling;
+    }
+
+    /// Watches a source from now on.
+    pub fn watch(&mut self, order: WatchOrder) {
+        let watch = order.watch.clone();
+        let task = match order.source {
+            Source::Query(ref query) => {
+                let found = self.source(order.platform.as_ref().map(|name| name.as_str()));
+                let Some(SkewedSource { source, skew }) = found.cloned() else {
+                    let reason = "no Prometheus is known for it".to_owned();
+                    return self.tell_failure(&watch, reason, true);
+                };
+                let text = match self.probe.secrets().fill(&query.text) {
+                    Ok(text) => text,
+                    Err(reason) => return self.tell_failure(&watch, reason, true),
+                };
+                let sampling = self.sampling_of(&watch, Duration::from_secs(1));
+                let follow = Follow {
+                    question: Question::new(text, query, order.leaves_only),
+                    source,
+                    skew,
+                    sampling,
+                    clock: self.clock,
+                    tell: Tell { watch: watch.clone(), events: self.events.clone() },
+                };
+                tokio::spawn(follow.run(order.since))
+            }
+            Source::Http { every, .. } | Source::Exec { every, .. } => {
+                let sampling = self.sampling_of(&watch, every.get());
+                let tell = Tell { watch: watch.clone(), events: self.events.clone() };
+                tokio::spawn(sample(Arc::clone(&self.probe), self.clock, order, sampling, tell))
+            }
+            // The engine knows how its own actions ended.
+            Source::Step(_) => return,
+        };
+        if let Some(before) = self.tasks.insert(watch, task.abort_handle()) {
+            before.abort();
+        }
+    }
+
+    /// Watches it no longer.
+    pub fn unwatch(&mut self, watch: &WatchName) {
+        if let Some(task) = self.tasks.remove(watch) {
+            task.abort();
+        }
+    }
+
+    fn source(&self, platform: Option<&str>) -> Option<&SkewedSource> {
+        let named = platform.and_then(|name| self.sources.get(name));
+        named.or_else(|| (self.sources.len() == 1).then(|| self.sources.values().next()).flatten())
+    }
+
+    fn sampling_of(&self, watch: &WatchName, every: Duration) -> Sampling {
+        self.sampling.get(watch).copied().unwrap_or(Sampling { interval: every, timeout: every })
+    }
+
+    fn tell_failure(&self, watch: &WatchName, reason: String, lasting: bool) {
+        Tell { watch: watch.clone(), events: self.events.clone() }.failure(reason, lasting);
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        for task in self.tasks.values() {
+            task.abort();
+        }
+    }
+}
+
+/// Tells the shell's loop; when the run is over nobody listens.
+struct Tell {
+    watch: WatchName,
+    events: UnboundedSender<Event>,
+}
+
+impl Tell {
+    fn chunk(&self, chunk: Chunk) {
+        let _unheard = self.events.send(Event::Observed { watch: self.watch.clone(), chunk: Box::new(chunk) });
+    }
+
+    fn failure(&self, reason: String, lasting: bool) {
+        let failure = WatchFailure { reason, lasting };
+        let _unheard = self.events.send(Event::Unobserved { watch: self.watch.clone(), failure });
+    }
+}
+
+/// What is asked of a metric source.
+struct Question {
+    text: String,
+    plain: bool,
+    leaves_only: bool,
+    leaves: Vec<String>,
+}
+
+impl Question {
+    fn new(text: String, query: &Query, leaves_only: bool) -> Self {
+        let shape = query.shape.as_ref();
+        let plain = shape.is_some_and(|shape| shape.plain);
+        let selectors = shape.map(|shape| shape.leaves.iter().map(|leaf| leaf.selector.to_string()).collect());
+        Self { text, plain, leaves_only, leaves: selectors.unwrap_or_default() }
+    }
+}
+
+/// A query that is followed.
+struct Follow {
+    question: Question,
+    source: Arc<dyn MetricSource>,
+    skew: SignedDuration,
+    sampling: Sampling,
+    clock: RunClock,
+    tell: Tell,
+}
+
+impl Follow {
+    async fn run(self, since: SignedDuration) {
+        let interval = self.sampling.interval.max(Duration::from_millis(1));
+        let overlap = interval * 2 + self.sampling.timeout;
+        let start = earlier(self.clock.source_now(self.skew), since);
+        if since.is_negative() {
+            tokio::time::sleep(since.unsigned_abs()).await;
+        }
+        let mut known = start;
+        let mut ticks = tokio::time::interval(interval.clamp(FASTEST, SLOWEST));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let now = self.clock.source_now(self.skew);
+            let until = self.border(now.min(later(known, interval * MOST_POINTS)));
+            if until <= known {
+                ticks.tick().await;
+                continue;
+            }
+            let from = self.border(earlier_by(known, overlap)).max(start);
+            match self.ask(from, until, overlap).await {
+                Ok(chunk) => {
+                    known = until;
+                    self.tell.chunk(chunk);
+                    // There is more to catch up on only where a point's worth of time is left.
+                    if later(until, interval * 2) > now {
+                        ticks.tick().await;
+                    }
+                }
+                Err(error) => {
+                    self.tell.failure(error.to_string(), error.is_lasting());
+                    if error.is_lasting() {
+                        return;
+                    }
+                    ticks.tick().await;
+                }
+            }
+        }
+    }
+
+    /// Values stand at multiples of the interval, so an answer ends at one; raw samples stand anywhere.
+    fn border(&self, at: Timestamp) -> Timestamp {
+        if self.question.plain || self.question.leaves_only {
+            return at;
+        }
+        let interval = i64::try_from(self.sampling.interval.as_millis()).unwrap_or(i64::MAX).max(1);
+        let millis = at.as_millisecond().div_euclid(interval) * interval;
+        Timestamp::from_millisecond(millis).unwrap_or(at)
+    }
+
+    async fn ask(&self, from: Timestamp, until: Timestamp, overlap: Duration) -> Result<Chunk, MetricError> {
+        let Question { text, plain, leaves_only, leaves } = &self.question;
+        let mut chunk = Chunk {
+            from,
+            until,
+            settled: earlier_by(until, overlap),
+            values: Vec::new(),
+            leaves: Vec::new(),
+            scraped: Vec::new(),
+            warnings: Vec::new(),
+        };
+        if *plain && !*leaves_only {
+            let answer = self.source.samples(text, from, until).await?;
+            chunk.values = answer.series;
+            chunk.warnings.extend(answer.warnings);
+        } else {
+            if !*leaves_only {
+                let answer = self.source.values(text, from, until, self.sampling.interval).await?;
+                chunk.values = answer.series;
+                chunk.warnings.extend(answer.warnings);
+            }
+            let asked = leaves.iter().map(|selector| self.source.samples(selector, from, until));
+            for answer in futures::future::try_join_all(asked).await? {
+                chunk.leaves.push(answer.series);
+                chunk.warnings.extend(answer.warnings);
+            }
+        }
+        let raw = if *plain && !*leaves_only { std::slice::from_ref(&chunk.values) } else { &chunk.leaves };
+        let silent = leaves.iter().zip(raw).filter(|(_, series)| series.is_empty());
+        for selector in silent.map(|(selector, _)| proof_selector(selector)).collect::<Vec<_>>() {
+            for series in self.source.samples(&selector, from, until).await?.series {
+                if !chunk.scraped.contains(&series) {
+                    chunk.scraped.push(series);
+                }
+            }
+        }
+        Ok(chunk)
+    }
+}
+
+/// `up` of every target that may produce a selector's series: its matchers on `job` and `instance`, as written.
+/// Other labels may stand on the target or on the series alone, which cannot be told from here.
+fn proof_selector(selector: &str) -> String {
+    let matchers = selector.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or("", |(inner, _)| inner);
+    let mut kept = Vec::new();
+    let (mut begun, mut quote, mut escaped) = (0, None, false);
+    for (at, letter) in matchers.char_indices().chain([(matchers.len(), ',')]) {
+        match (quote, letter) {
+            _ if escaped => escaped = false,
+            (Some('"' | '\''), '\\') => escaped = true,
+            (Some(open), letter) if open == letter => quote = None,
+            (None, '"' | '\'' | '`') => quote = Some(letter),
+            (None, ',') => {
+                let matcher = matchers[begun..at].trim();
+                let name = matcher.split(['=', '!']).next().unwrap_or_default().trim();
+                if matches!(name, "job" | "instance") {
+                    kept.push(matcher);
+                }
+                begun = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if kept.is_empty() { "up".to_owned() } else { format!("up{{{}}}", kept.join(",")) }
+}
+
+/// Samples an `http` or `exec` source.
+async fn sample(probe: Arc<Probe>, clock: RunClock, order: WatchOrder, sampling: Sampling, tell: Tell) {
+    let begun = clock.source_now(SignedDuration::ZERO);
+    if order.since.is_negative() {
+        tokio::time::sleep(order.since.unsigned_abs()).await;
+    }
+    let mut known = earlier_by(begun, Duration::from_millis(1));
+    let mut ticks = tokio::time::interval(sampling.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        // The value is as old as the question: what happened since may not be in it.
+        let at = clock.source_now(SignedDuration::ZERO).max(later(known, Duration::from_millis(1)));
+        match probe.read(&order.source, sampling.timeout).await {
+            Ok(reading) => {
+                tell.chunk(Chunk {
+                    from: known,
+                    until: at,
+                    settled: at,
+                    values: vec![Series { labels: Labels::new(), samples: vec![Sample(at, reading)] }],
+                    leaves: Vec::new(),
+                    scraped: Vec::new(),
+                    warnings: Vec::new(),
+                });
+                known = at;
+            }
+            Err(reason) => tell.failure(reason, false),
+        }
+        if order.once {
+            return;
+        }
+    }
+}
+
+fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(at)
+}
+
+fn earlier_by(at: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).map_or(at, |by| earlier(at, by))
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proof_of_silence_is_asked_of_the_targets_in_question() {
+        for (selector, proof) in [
+            ("errors_total", "up"),
+            (r#"errors_total{code="500"}"#, "up"),
+            (r#"errors_total{job="shop",code=~"5..",instance!~"a,b"}"#, r#"up{job="shop",instance!~"a,b"}"#),
+            (r#"{__name__="x",path="a\",job=\"b", job='c'}"#, "up{job='c'}"),
+        ] {
+            assert_eq!(proof_selector(selector), proof, "{selector}");
+        }
+    }
+}

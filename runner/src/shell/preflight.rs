@@ -1,0 +1,199 @@
+//! Is everything there? Everything is asked before anything is said, so that all that is missing is named at once.
+
+use super::Ground;
+use super::sampling::{coarsest, query_facts};
+use crate::history::Halt;
+use crate::metrics::{MetricError, MetricSource, ScrapeTarget};
+use jiff::{SignedDuration, Timestamp};
+use squall_experiments::claim::Source;
+use squall_experiments::experiment::{Experiment, StepKind};
+use squall_experiments::fault::AgentDescription;
+use squall_experiments::history::{Event, PlatformFacts, Preflight, PreflightFailure};
+use squall_experiments::judge::{Sampling, WatchName};
+use squall_experiments::name::{NodeName, PlatformName};
+use squall_experiments::unit::Length;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Clocks that are further apart are worth a word, although it is corrected.
+const WORTH_A_WORD: Duration = Duration::from_secs(1);
+
+/// Something that is watched.
+struct Watched<'a> {
+    name: WatchName,
+    source: &'a Source,
+    platform: Option<&'a PlatformName>,
+}
+
+/// What is found on the way.
+#[derive(Default)]
+struct Found {
+    platforms: BTreeMap<String, PlatformFacts>,
+    sampling: BTreeMap<WatchName, Sampling>,
+    agents: BTreeMap<NodeName, AgentDescription>,
+    notes: Vec<String>,
+    missing: Vec<String>,
+}
+
+impl Ground {
+    /// Asks everything that is needed. Answers with one of the preflight events.
+    pub(super) async fn preflight(&self) -> Event {
+        if let Some(halt) = Halt::called(&self.folder) {
+            return Event::PreflightFailed(PreflightFailure::Halted { reason: halt.reason });
+        }
+        let mut found = Found::default();
+        if !self.placebo {
+            if let Err(reason) = self.claim() {
+                return Event::PreflightFailed(PreflightFailure::Missing { reasons: vec![reason] });
+            }
+            self.ask_agents(&mut found).await;
+        }
+        self.ask_sources(&mut found).await;
+        if !found.missing.is_empty() {
+            return Event::PreflightFailed(PreflightFailure::Missing { reasons: found.missing });
+        }
+        let Found { platforms, sampling, agents, notes, missing: _ } = found;
+        Event::PreflightPassed(Box::new(Preflight { platforms, sampling, agents, notes }))
+    }
+
+    async fn ask_agents(&self, found: &mut Found) {
+        let nodes: BTreeSet<&NodeName> = self.plan.steps.iter().flat_map(|step| step.targets.keys()).collect();
+        let asked = nodes.into_iter().map(|node| async move {
+            match self.agent(node) {
+                Some(link) => (node, link.describe().await.map_err(|error| error.to_string())),
+                None => (node, Err("no agent is known".to_owned())),
+            }
+        });
+        for (node, described) in futures::future::join_all(asked).await {
+            match described {
+                Ok(description) => drop(found.agents.insert(node.clone(), description)),
+                Err(reason) => found.missing.push(format!("the agent of node `{node}` is not there: {reason}")),
+            }
+        }
+    }
+
+    async fn ask_sources(&self, found: &mut Found) {
+        let mut targets: BTreeMap<String, Option<Vec<ScrapeTarget>>> = BTreeMap::new();
+        for watched in watched(&self.experiment) {
+            let query = match watched.source {
+                Source::Query(query) => query,
+                Source::Http { every, .. } | Source::Exec { every, .. } => {
+                    found.sampling.insert(watched.name, on_this_host(every.get()));
+                    continue;
+                }
+                Source::Step(_) => continue,
+            };
+            let Some((key, source)) = self.source(watched.platform) else {
+                let name = watched.name;
+                let reason =
+                    format!("`{name}` asks a query, and no Prometheus is known: set `prometheus` in squall.yaml");
+                found.missing.push(reason);
+                continue;
+            };
+            if !targets.contains_key(key) {
+                let scraped = found.ask_source(key, source).await;
+                targets.insert(key.clone(), scraped);
+            }
+            // A source that does not answer has been named already.
+            let Some(Some(scraped)) = targets.get(key) else { continue };
+            match query_facts(source.as_ref(), scraped, query, &self.run, self.seed).await {
+                Ok(facts) => {
+                    found.sampling.insert(watched.name, facts.sampling);
+                    found.notes.extend(facts.notes);
+                    found.missing.extend(facts.stale);
+                }
+                Err(error) => found.missing.push(format!("`{}` cannot be watched: {error}", watched.name)),
+            }
+        }
+        found.notes.sort();
+        found.notes.dedup();
+        found.missing.dedup();
+    }
+}
+
+impl Found {
+    /// Asks a metric source about itself; what it scrapes, if it answers.
+    async fn ask_source(&mut self, name: &str, source: &Arc<dyn MetricSource>) -> Option<Vec<ScrapeTarget>> {
+        let skew = match skew(source.as_ref()).await {
+            Ok(skew) => skew,
+            Err(error) => {
+                self.missing.push(error.to_string());
+                return None;
+            }
+        };
+        if skew.unsigned_abs() > WORTH_A_WORD {
+            let apart =
+                Length::from(Duration::from_millis(u64::try_from(skew.unsigned_abs().as_millis()).unwrap_or(u64::MAX)));
+            let side = if skew.is_positive() { "ahead of" } else { "behind" };
+            self.notes.push(format!("Prometheus' clock is {apart} {side} ours; times are corrected"));
+        }
+        // What follows helps, and does not decide: not every server that speaks PromQL answers it.
+        let version = source.version().await.unwrap_or_else(|_| "unknown".to_owned());
+        self.platforms.insert(name.to_owned(), PlatformFacts { version, skew });
+        let targets = match source.targets().await {
+            Ok(targets) => targets,
+            Err(error) => {
+                self.notes.push(format!("scrape intervals are taken from the samples: {error}"));
+                Vec::new()
+            }
+        };
+        let down = targets.iter().filter(|target| !target.up).filter_map(|target| target.labels.get("instance"));
+        self.notes.extend(down.map(|instance| format!("the target `{instance}` is down")));
+        let sick = source.sick_rules().await.unwrap_or_default();
+        self.notes.extend(
+            sick.into_iter().map(|rule| format!("the rule `{}` of `{}` fails: {}", rule.rule, rule.group, rule.error)),
+        );
+        let firing = source.firing().await.unwrap_or_default();
+        self.notes.extend(firing.into_iter().map(|alert| format!("the alert `{}` fires already", alert.name)));
+        if coarsest(&targets).is_none() {
+            tracing::debug!("no targets are known");
+        }
+        Some(targets)
+    }
+}
+
+/// The source's clock less ours: the best of three, since an answer is only as good as its round trip.
+async fn skew(source: &dyn MetricSource) -> Result<SignedDuration, MetricError> {
+    let mut best: Option<(SignedDuration, SignedDuration)> = None;
+    for _ in 0..3 {
+        let before = Timestamp::now();
+        let theirs = source.clock().await?;
+        let trip = Timestamp::now().duration_since(before);
+        let middle = before.checked_add(trip / 2).unwrap_or(before);
+        if best.is_none_or(|(shortest, _)| trip < shortest) {
+            best = Some((trip, theirs.duration_since(middle)));
+        }
+    }
+    let (trip, skew) = best.expect("asked three times");
+    // Within the round trip nobody can tell the clocks apart.
+    Ok(if skew.unsigned_abs() <= trip.unsigned_abs() { SignedDuration::ZERO } else { skew })
+}
+
+/// How sources on this host are sampled. A sample that takes longer than its interval delays the next.
+fn on_this_host(every: Duration) -> Sampling {
+    Sampling { interval: every, timeout: every.clamp(Duration::from_secs(1), Duration::from_secs(60)) }
+}
+
+/// Everything that is watched, by its name.
+fn watched(experiment: &Experiment) -> Vec<Watched<'_>> {
+    let claims = experiment.claims().map(|claim| Watched {
+        name: WatchName(claim.name.to_string()),
+        source: &claim.source,
+        platform: claim.platform.as_ref(),
+    });
+    let steps = experiment.steps().into_iter().filter_map(|step| {
+        let witness = match &step.kind {
+            StepKind::Inject(inject) => inject.witness.as_ref(),
+            StepKind::Perform(perform) => perform.witness.as_ref(),
+            StepKind::WaitFor(wait) => {
+                let name = WatchName(step.name.as_ref()?.to_string());
+                return Some(Watched { name, source: &wait.source, platform: wait.platform.as_ref() });
+            }
+            StepKind::Wait(_) | StepKind::Parallel(_) => None,
+        }?;
+        let name = WatchName(step.name.as_ref()?.to_string());
+        Some(Watched { name, source: &witness.source, platform: witness.platform.as_ref() })
+    });
+    claims.chain(steps).collect()
+}

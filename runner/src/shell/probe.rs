@@ -1,0 +1,179 @@
+//! One reading of an `http` or `exec` source.
+
+use super::launch::{LAUNCH_WORD, signal_session};
+use crate::secrets::Secrets;
+use rustix::process::Signal;
+use squall_experiments::claim::{HttpRequest, Program, Source};
+use squall_experiments::judge::Reading;
+use squall_experiments::unit::parse_number;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// The largest answer a value is looked for in.
+const LARGEST: usize = 1 << 20;
+
+/// Reads sources on this host.
+pub struct Probe {
+    squall: PathBuf,
+    client: reqwest::Client,
+    secrets: Arc<Secrets>,
+}
+
+impl Probe {
+    /// `squall`: the program that launches commands.
+    pub fn new(squall: PathBuf, client: reqwest::Client, secrets: Arc<Secrets>) -> Self {
+        Self { squall, client, secrets }
+    }
+
+    /// What holes are filled from.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// Asks once.
+    ///
+    /// # Errors
+    /// Why there is no value, as a sentence. A server that does not answer is status 0, not an error.
+    pub async fn read(&self, source: &Source, patience: Duration) -> Result<Reading, String> {
+        let read = match source {
+            Source::Http { request, json, .. } => self.http(request, json.as_deref(), patience).await,
+            Source::Exec { program, stdout, .. } => self.exec(program, *stdout, patience).await,
+            Source::Query(_) | Source::Step(_) => Err("it is not asked on this host".to_owned()),
+        };
+        read.map_err(|reason| self.secrets.hide(&reason))
+    }
+
+    async fn http(&self, request: &HttpRequest, json: Option<&str>, patience: Duration) -> Result<Reading, String> {
+        let ready = self.secrets.fill_request(&self.client, request)?.timeout(patience);
+        let answer = ready.send().await;
+        let Some(path) = json else {
+            return Ok(Reading::Number(answer.map_or(0.0, |answer| f64::from(answer.status().as_u16()))));
+        };
+        let mut answer = answer.map_err(|error| format!("no answer: {}", crate::chain(&error.without_url())))?;
+        let status = answer.status();
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(|error| crate::chain(&error.without_url()))? {
+            body.extend_from_slice(&part);
+            if body.len() > LARGEST {
+                return Err(format!("the answer is larger than {LARGEST} bytes"));
+            }
+        }
+        let value: serde_json::Value = serde_json::from_slice(&body)
+            .map_err(|error| format!("the answer (HTTP {status}) is not JSON: {error}"))?;
+        let found = lookup(&value, path).ok_or_else(|| format!("the answer (HTTP {status}) has no `{path}`"))?;
+        reading(found).ok_or_else(|| format!("`{path}` is neither a number nor a text"))
+    }
+
+    async fn exec(&self, program: &Program, stdout: bool, patience: Duration) -> Result<Reading, String> {
+        let (words, environment) = self.secrets.fill_program(program)?;
+        let child = Command::new(&self.squall)
+            .arg(LAUNCH_WORD)
+            .arg(std::process::id().to_string())
+            .args(&words)
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("the command could not be started: {error}"))?;
+        let session = child.id();
+        let output = match tokio::time::timeout(patience, child.wait_with_output()).await {
+            Ok(output) => output.map_err(|error| error.to_string())?,
+            Err(_) => {
+                if let Some(session) = session {
+                    signal_session(session, Signal::KILL);
+                }
+                let patience = squall_experiments::unit::Length::from(patience);
+                return Err(format!("the command took longer than {patience}"));
+            }
+        };
+        let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default());
+        if !stdout {
+            return Ok(Reading::Number(f64::from(code)));
+        }
+        if code != 0 {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let last = said.lines().last().unwrap_or("it says nothing");
+            return Err(format!("the command exited with {code}: {last}"));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(textual(text.trim()))
+    }
+}
+
+/// `.a.b.0`: keys and places.
+fn lookup<'a>(value: &'a serde_json::Value, path: &str) -> Option<&'a serde_json::Value> {
+    path.split('.').filter(|key| !key.is_empty()).try_fold(value, |inside, key| match inside {
+        serde_json::Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        _ => inside.get(key),
+    })
+}
+
+fn reading(value: &serde_json::Value) -> Option<Reading> {
+    match value {
+        serde_json::Value::Number(number) => number.as_f64().map(Reading::Number),
+        serde_json::Value::Bool(true) => Some(Reading::Number(1.0)),
+        serde_json::Value::Bool(false) => Some(Reading::Number(0.0)),
+        serde_json::Value::String(text) => Some(textual(text)),
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+    }
+}
+
+/// A number where it is one, so that `at least 3` can be asked of it.
+fn textual(text: &str) -> Reading {
+    parse_number(text).map_or_else(|_| Reading::Text(text.to_owned()), Reading::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_experiments::experiment::Template;
+    use squall_experiments::unit::Length;
+    use std::collections::BTreeMap;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    fn probe() -> Probe {
+        let client = crate::metrics::http_client(None, Duration::from_secs(5)).unwrap();
+        Probe::new("squall".into(), client, Arc::new(Secrets::default()))
+    }
+
+    fn get(url: &str, json: Option<&str>) -> Source {
+        let request =
+            HttpRequest { url: Template::text(url), method: "GET".into(), headers: BTreeMap::new(), body: None };
+        Source::Http { request, json: json.map(str::to_owned), every: Length::from_secs(1) }
+    }
+
+    #[tokio::test]
+    async fn an_http_source_is_its_status_or_a_value_inside() {
+        let server = MockServer::start().await;
+        let body = r#"{"a":{"b":["x",{"c":true,"d":"7","e":"up"}]}}"#;
+        let template = ResponseTemplate::new(503).set_body_string(body);
+        Mock::given(wiremock::matchers::any()).respond_with(template).mount(&server).await;
+        let (probe, patience) = (probe(), Duration::from_secs(5));
+        for (json, wanted) in [
+            (None, Reading::Number(503.0)),
+            (Some(".a.b.1.c"), Reading::Number(1.0)),
+            (Some(".a.b.1.d"), Reading::Number(7.0)),
+            (Some(".a.b.1.e"), Reading::Text("up".into())),
+        ] {
+            assert_eq!(probe.read(&get(&server.uri(), json), patience).await.unwrap(), wanted);
+        }
+        let missing = probe.read(&get(&server.uri(), Some(".a.z")), patience).await.unwrap_err();
+        assert_eq!(missing, "the answer (HTTP 503 Service Unavailable) has no `.a.z`");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_answer_is_status_zero() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let patience = Duration::from_secs(5);
+        assert_eq!(probe().read(&get(&url, None), patience).await.unwrap(), Reading::Number(0.0));
+        assert!(probe().read(&get(&url, Some(".a")), patience).await.unwrap_err().starts_with("no answer"));
+    }
+}

@@ -1,0 +1,170 @@
+//! A run whose runner died is closed by the next start: reverted by its recorded orders, judged as aborted.
+//! It never goes on.
+
+use super::{ActionNews, ActionRequest, Actions, Agents, end_leftover};
+use crate::history::{LiveRun, StateFolder, Store, StoreError};
+use crate::platform::AgentLink;
+use jiff::Timestamp;
+use squall_experiments::engine::{Leftovers, Reverted, close, leftovers, undo_failure};
+use squall_experiments::fault::{AgentEvent, Fence};
+use squall_experiments::history::{Event, Record};
+use squall_experiments::judge::Judgement;
+use squall_experiments::name::{FaultId, NodeName, RunId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
+
+/// After this a fault's lease has ended at its agent, and the agent has had its time to say so.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// A run that was closed.
+pub struct Recovered {
+    /// The run.
+    pub run: RunId,
+    /// What was made of it.
+    pub judgement: Judgement,
+}
+
+/// Why unfinished runs could not be looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The history cannot be used.
+    #[error("close unfinished runs")]
+    Store(#[from] StoreError),
+    /// Locks cannot be used.
+    #[error("close unfinished runs")]
+    Lock(#[from] crate::history::LockError),
+}
+
+/// Closes every run that is unfinished and whose runner is dead. `link` finds the agent of a node, `actions` makes
+/// what carries out recorded undos, `tell` hears what is done.
+///
+/// # Errors
+/// The history or the locks cannot be used.
+pub async fn recover(
+    store: &mut Store,
+    folder: &StateFolder,
+    link: impl Fn(&Record, &NodeName) -> Option<Arc<dyn AgentLink>>,
+    actions: impl Fn(tokio::sync::mpsc::UnboundedSender<ActionNews>) -> Actions,
+    mut tell: impl FnMut(&str),
+) -> Result<Vec<Recovered>, RecoverError> {
+    let mut closed = Vec::new();
+    for run in store.unfinished()? {
+        // Held until the run is closed: two starts must not both do it.
+        let Some(_lock) = LiveRun::take(folder, &run)? else { continue };
+        // It may have been closed between the question and the lock.
+        let Some(record) = store.record(&run)?.filter(|record| record.judgement.is_none()) else { continue };
+        let left = leftovers(&record);
+        tell(&format!("run {run} was never finished; {}", in_words(&left)));
+        for process in store.processes(&run)? {
+            end_leftover(&process);
+        }
+        let mut outcome = Reverted::default();
+        revert(&record, &left, &link, &mut outcome).await;
+        undo(&left, &actions, &mut outcome).await;
+        let judgement = close(&record, &outcome);
+        store.finish(&run, Timestamp::now(), &judgement)?;
+        closed.push(Recovered { run, judgement });
+    }
+    Ok(closed)
+}
+
+fn in_words(left: &Leftovers) -> String {
+    if left.is_empty() {
+        return "it had left nothing".to_owned();
+    }
+    let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+    let faults = plural(left.faults.len(), "fault", "faults");
+    format!(
+        "reverting {faults}, ending and undoing {}",
+        plural(left.undos.len() + left.running.len(), "action", "actions")
+    )
+}
+
+/// Reverts by the recorded orders, through the agents' sessions of a run.
+async fn revert(
+    record: &Record,
+    left: &Leftovers,
+    link: &impl Fn(&Record, &NodeName) -> Option<Arc<dyn AgentLink>>,
+    outcome: &mut Reverted,
+) {
+    let (events, mut inbox) = unbounded_channel();
+    // A takeover: the dead runner's late words are refused from now on.
+    let fence = Fence { run: record.header.run.clone(), epoch: 2 };
+    let mut agents = Agents::new(fence, events);
+    let mut open: BTreeMap<FaultId, String> = BTreeMap::new();
+    for fault in &left.faults {
+        if let Some(link) = link(record, &fault.node) {
+            agents.connect(fault.node.clone(), link);
+        }
+        open.insert(fault.order.id.clone(), "its agent has not said that it is gone".to_owned());
+        agents.revert(&fault.node, fault.order.id.clone());
+    }
+    let until = Instant::now() + PATIENCE;
+    while !open.is_empty() {
+        match tokio::time::timeout_at(until, inbox.recv()).await {
+            Ok(Some(event)) => hear(event, &mut open),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    outcome.faults = open;
+}
+
+fn hear(event: Event, open: &mut BTreeMap<FaultId, String>) {
+    match event {
+        Event::Agent { fault, event, .. } => match event {
+            AgentEvent::Done { .. } | AgentEvent::Refused { .. } => drop(open.remove(&fault)),
+            AgentEvent::Reverted { differences, .. } if differences.is_empty() => drop(open.remove(&fault)),
+            AgentEvent::Reverted { differences, .. } => {
+                let what: Vec<&str> = differences.iter().map(|difference| difference.what.as_str()).collect();
+                open.entry(fault).and_modify(|reason| *reason = format!("not as before: {}", what.join(", ")));
+            }
+            AgentEvent::RevertFailed { errors } => {
+                open.entry(fault).and_modify(|reason| *reason = errors.join("; "));
+            }
+            AgentEvent::On { .. } | AgentEvent::Seen { .. } => {}
+        },
+        Event::AgentLost { faults, reason, .. } => {
+            let known: BTreeSet<FaultId> = faults.into_iter().filter(|fault| open.contains_key(fault)).collect();
+            for fault in known {
+                open.insert(fault, format!("its agent is lost: {reason}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Runs the recorded undos, one after another.
+async fn undo(
+    left: &Leftovers,
+    actions: &impl Fn(tokio::sync::mpsc::UnboundedSender<ActionNews>) -> Actions,
+    outcome: &mut Reverted,
+) {
+    let (news, mut inbox) = unbounded_channel();
+    let mut actions = actions(news);
+    for owed in &left.undos {
+        let failure = match &owed.action {
+            Err(reason) => Some(reason.clone()),
+            Ok(action) => {
+                let (activity, timeout) = (owed.activity, Some(owed.timeout.get()));
+                actions.begin(ActionRequest { activity, action: action.clone(), timeout });
+                ended(&mut inbox).await
+            }
+        };
+        if let Some(reason) = failure {
+            outcome.activities.insert(owed.activity, reason);
+        }
+    }
+}
+
+/// How the one action that runs ended, if not well. Its timeout bounds this.
+async fn ended(inbox: &mut UnboundedReceiver<ActionNews>) -> Option<String> {
+    loop {
+        match inbox.recv().await? {
+            ActionNews::Started(_) => {}
+            ActionNews::Ended(_, end) => return undo_failure(&end),
+        }
+    }
+}
