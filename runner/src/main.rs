@@ -1,3 +1,6 @@
 //! The command line.
 #![forbid(unsafe_code)]
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    squall::cli::main()
+}

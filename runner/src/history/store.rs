@@ -340,6 +340,12 @@ impl Store {
         }))
     }
 
+    /// Refuses every write: what a read-only file system looks like.
+    #[cfg(test)]
+    pub(crate) fn refuse_writes(&self) {
+        self.connection.pragma_update(None, "query_only", true).unwrap();
+    }
+
     /// Lets the file grow by no more than a page: what a full disk looks like.
     #[cfg(test)]
     pub(super) fn fill_the_disk(&self) {

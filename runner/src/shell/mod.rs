@@ -17,6 +17,8 @@ mod sampling;
 mod signals;
 mod storing;
 mod turn;
+#[cfg(test)]
+mod turn_tests;
 
 pub use actions::{ActionNews, ActionRequest, Actions};
 pub use agents::Agents;

@@ -1,0 +1,102 @@
+//! Exit codes: design.md section 3. CI tells a violated claim from a fault that may still be there.
+
+use squall_experiments::judge::Verdict;
+use std::process::ExitCode;
+
+/// What a command exits with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It passed, or did what was asked.
+    Passed,
+    /// A claim was violated; for `check`: there are errors in the files.
+    Failed,
+    /// File, inventory or command line are at fault, or it was not confirmed. Nothing was touched.
+    BadInput,
+    /// Not enough evidence.
+    Inconclusive,
+    /// Something needed was not there or broke.
+    Error,
+    /// A true `abortIf`, a signal, a person, halt.
+    Aborted,
+    /// Says where, and how to remove them.
+    FaultsMayRemain,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::BadInput => 2,
+            Self::Inconclusive => 3,
+            Self::Error => 4,
+            Self::Aborted => 5,
+            Self::FaultsMayRemain => 6,
+        }
+    }
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::FaultsMayRemain => Self::FaultsMayRemain,
+            Verdict::Error => Self::Error,
+            Verdict::Aborted => Self::Aborted,
+            Verdict::Inconclusive => Self::Inconclusive,
+            Verdict::Failed => Self::Failed,
+            Verdict::Passed => Self::Passed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// A command that ends early: with which code, and what it says.
+#[derive(Debug)]
+pub struct Stop {
+    /// The code.
+    pub exit: Exit,
+    /// A sentence fragment for stderr; empty: everything has been said.
+    pub message: String,
+}
+
+impl Stop {
+    /// The user's input is at fault.
+    pub fn bad_input(message: impl Into<String>) -> Self {
+        Self { exit: Exit::BadInput, message: message.into() }
+    }
+
+    /// Something needed is not there.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Error, message: message.into() }
+    }
+
+    /// Something failed; its causes are printed here, once.
+    pub fn failed(error: &dyn std::error::Error) -> Self {
+        Self::error(format!("failed to {}", crate::chain(error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_those_of_the_verdicts() {
+        for verdict in [
+            Verdict::FaultsMayRemain,
+            Verdict::Error,
+            Verdict::Aborted,
+            Verdict::Inconclusive,
+            Verdict::Failed,
+            Verdict::Passed,
+        ] {
+            assert_eq!(Exit::from(verdict).code(), verdict.exit_code());
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `runs`, `report`, `halt`, `resume`: what has been, and what shall not be.
+
+use super::exit::{Exit, Stop};
+use super::output::{Outputs, terminal_options};
+use crate::history::{Halt, LiveRun, StateFolder, Store};
+use jiff::Timestamp;
+use squall_experiments::history::Record;
+use squall_experiments::name::RunId;
+use std::io::Write as _;
+
+/// Lists the runs, newest first.
+pub fn runs(folder: &StateFolder, json: bool) -> Result<Exit, Stop> {
+    let Some(store) = Store::open_to_read(&folder.history()).map_err(|error| Stop::failed(&error))? else {
+        eprintln!("no runs yet");
+        return Ok(Exit::Passed);
+    };
+    let lines = store.runs().map_err(|error| Stop::failed(&error))?;
+    let mut out = anstream::stdout().lock();
+    for line in lines {
+        let verdict = match line.verdict {
+            Some(verdict) => verdict.to_string(),
+            None if is_live(folder, &line.run) => "goes on".to_owned(),
+            None => "never finished: `squall revert` closes it".to_owned(),
+        };
+        let placebo = if line.placebo { " (placebo)" } else { "" };
+        let written = if json {
+            let object = serde_json::json!({
+                "run": line.run, "began": line.began, "experiment": line.experiment,
+                "placebo": line.placebo, "verdict": line.verdict,
+            });
+            writeln!(out, "{object}")
+        } else {
+            let began = line.began.strftime("%F %T %Z");
+            writeln!(out, "{}  {began}  {:<40}  {verdict}{placebo}", line.run, line.experiment)
+        };
+        if written.is_err() {
+            break;
+        }
+    }
+    Ok(Exit::Passed)
+}
+
+fn is_live(folder: &StateFolder, run: &RunId) -> bool {
+    matches!(LiveRun::take(folder, run), Ok(None))
+}
+
+/// The record of a run; `last`, or the beginning of an id that only one run has.
+fn find(folder: &StateFolder, wanted: &str) -> Result<Record, Stop> {
+    let none = || Stop::bad_input(format!("there is no run `{wanted}`: `squall runs` lists them"));
+    let store = Store::open_to_read(&folder.history()).map_err(|error| Stop::failed(&error))?.ok_or_else(none)?;
+    let lines = store.runs().map_err(|error| Stop::failed(&error))?;
+    let exact = lines.iter().find(|line| line.run.as_str() == wanted);
+    let mut matching = lines.iter().filter(|line| wanted == "last" || line.run.as_str().starts_with(wanted));
+    let line = match (exact, matching.next(), matching.next()) {
+        (Some(line), _, _) | (None, Some(line), None) => line,
+        (None, Some(line), Some(_)) if wanted == "last" => line,
+        (None, Some(_), Some(_)) => return Err(Stop::bad_input(format!("several runs begin with `{wanted}`"))),
+        (None, None, _) => return Err(none()),
+    };
+    store.record(&line.run).map_err(|error| Stop::failed(&error))?.ok_or_else(none)
+}
+
+/// Shows a run again. Exits with the run's own code.
+pub fn report(folder: &StateFolder, wanted: &str, outputs: &Outputs) -> Result<Exit, Stop> {
+    let record = find(folder, wanted)?;
+    let records = [record];
+    outputs.write(&records)?;
+    if outputs.json_to_stdout() {
+        return Ok(exit_of(&records[0]));
+    }
+    let text = squall_reports::terminal(&records[0], &terminal_options());
+    let _closed = anstream::stdout().write_all(text.as_bytes());
+    Ok(exit_of(&records[0]))
+}
+
+fn exit_of(record: &Record) -> Exit {
+    record.judgement.as_ref().map_or(Exit::FaultsMayRemain, |judgement| judgement.verdict.into())
+}
+
+/// Calls halt.
+pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
+    Halt::call(folder, reason, Timestamp::now()).map_err(|error| Stop::failed(&error))?;
+    eprintln!("halted: live runs revert and end, none begins until `squall resume`");
+    Ok(Exit::Passed)
+}
+
+/// Lifts it.
+pub fn resume(folder: &StateFolder) -> Result<Exit, Stop> {
+    let was = Halt::lift(folder).map_err(|error| Stop::failed(&error))?;
+    eprintln!("{}", if was { "runs may begin again" } else { "nobody had called halt" });
+    Ok(Exit::Passed)
+}
