@@ -59,16 +59,20 @@ pub(super) fn judge_at(subject: &Subject<'_>, at: Edges, settled: Timestamp, pla
         }
     }
     let worst = |wanted: Truth| seen.iter().find(|(truth, ..)| *truth == wanted);
-    let say = |value: &Reading, labels: &str, when: Timestamp| {
-        format!("{}{labels} {}", reading(value, subject.predicate), relative(when, place.event, &place.name))
+    let say = |value: &Reading, labels: &str, when: Timestamp, how: &str| {
+        let labels = if seen.len() > 1 { labels } else { "" };
+        let when = relative(when, place.event, &place.name);
+        format!("{}{labels}{how}, {when}", reading(value, subject.predicate))
     };
     let measure = |value: &Reading| Some(Measure::Value { value: value.to_string() });
     let found = if let Some((_, value, when, labels)) = worst(Truth::False) {
-        Found::failed(format!("{}, not `{}`", say(value, labels, *when), subject.predicate), measure(value))
+        let how = format!(", not `{}`", subject.predicate);
+        Found::failed(say(value, labels, *when, &how), measure(value))
     } else if let Some((_, value, when, labels)) = worst(Truth::Unknown) {
-        Found::inconclusive(format!("{} {}", say(value, labels, *when), why_unknown(subject, value)))
+        let why = why_unknown(subject, value);
+        Found::inconclusive(say(value, labels, *when, &format!(" {why}")))
     } else {
-        Found::passed(say(newest, "", *when), measure(newest))
+        Found::passed(say(newest, "", *when, ""), measure(newest))
     };
     found.over(window)
 }

@@ -82,9 +82,15 @@ pub(super) fn judge_becomes(
         }
         Changes::Seen(edges) => {
             let found = in_time(subject, becoming, edges, place).changed(edges);
+            // A series that vanishes just then may be all that changed.
+            let after = later(edges.last, subject.half_intervals(4));
             if !found.is_passed() {
                 found
-            } else if let Err(thin) = cover(edges.last.min(settled)) {
+            } else if matches!(subject.source, Source::Step(_)) {
+                stays(subject, becoming, edges, settled, place, found)
+            } else if settled < after {
+                Found::pending(found.reason().to_owned()).changed(edges)
+            } else if let Err(thin) = cover(after) {
                 Found::inconclusive(thin).changed(edges)
             } else {
                 stays(subject, becoming, edges, settled, place, found)

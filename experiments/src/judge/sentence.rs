@@ -94,7 +94,7 @@ pub(super) fn relative(at: Timestamp, event: Timestamp, name: &str) -> String {
 
 /// `between 0.4 s and 0.6 s`, `within 0.6 s`.
 pub(super) fn range(least: SignedDuration, most: SignedDuration) -> String {
-    if least.is_zero() {
+    if least.as_millis() == 0 {
         format!("at most {}", seconds(most))
     } else {
         format!("between {} and {}", seconds(least), seconds(most))

@@ -41,18 +41,18 @@ pub(super) fn violation(subject: &Subject<'_>, series: &[Required<'_>], window: 
             found.samples |= !track.runs.is_empty();
             spells(subject, &track.runs, piece, whose, &mut certain, &mut possible);
             let labels = || one.series.labels.clone();
-            if let Some(run) = track.runs.iter().find(|run| run.truth == Truth::False) {
-                if found.first_false.as_ref().is_none_or(|(at, _)| run.first < *at) {
-                    found.first_false = Some((run.first, labels()));
-                }
+            if let Some(run) = track.runs.iter().find(|run| run.truth == Truth::False)
+                && found.first_false.as_ref().is_none_or(|(at, _)| run.first < *at)
+            {
+                found.first_false = Some((run.first, labels()));
             }
             if let (Some((at, reading)), None) = (track.unknown, &found.unknown) {
                 found.unknown = Some((at, reading, labels()));
             }
-            if let Some(worst) = track.worst {
-                if found.worst.as_ref().is_none_or(|(known, _)| worst.margin < known.margin) {
-                    found.worst = Some((worst, labels()));
-                }
+            if let Some(worst) = track.worst
+                && found.worst.as_ref().is_none_or(|(known, _)| worst.margin < known.margin)
+            {
+                found.worst = Some((worst, labels()));
             }
         }
     }

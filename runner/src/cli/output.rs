@@ -75,44 +75,6 @@ impl Outputs {
     }
 }
 
-fn write(&self, records: &[Record]) -> Result<(), Stop> {
-        if let Some(path) = &self.json {
-            let value = match records {
-                [record] => squall_reports::json(record),
-                several => serde_json::Value::Array(several.iter().map(squall_reports::json).collect()),
-            };
-            let text = format!("{value:#}\n");
-            if self.json_to_stdout() {
-                let _closed = std::io::stdout().write_all(text.as_bytes());
-            } else {
-                write(path, &text)?;
-            }
-        }
-        if let Some(path) = &self.html
-            && let [record] = records
-        {
-            write(path, &squall_reports::html(record))?;
-        }
-        if let Some(folder) = &self.report {
-            for record in records {
-                let folder = match records {
-                    [_] => folder.clone(),
-                    _ => folder.join(format!("{}-{}", record.header.experiment.name, record.header.run)),
-                };
-                write(&folder.join("report.json"), &format!("{:#}\n", squall_reports::json(record)))?;
-                write(&folder.join("report.html"), &squall_reports::html(record))?;
-                let shown = folder.join("report.html");
-                eprintln!("report: {}", std::path::absolute(&shown).unwrap_or(shown).display());
-            }
-        }
-        Ok(())
-    }
-}
-
-fn html(record: &Record) -> Result<String, Stop> {
-    squall_reports::html(record).map_err(|error| Stop::failed(&error))
-}
-
 fn write(path: &Path, text: &str) -> Result<(), Stop> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let made = folder.map_or(Ok(()), std::fs::create_dir_all);

@@ -5,8 +5,8 @@
 mod addresses;
 mod hosts;
 mod link;
-// mod local_agent;
+mod local_agent;
 
 pub use hosts::{Hosts, locate};
 pub use link::{AgentLink, LinkError, Position, Reports};
-// pub use local_agent::SocketAgent;
+pub use local_agent::SocketAgent;

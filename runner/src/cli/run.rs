@@ -1,0 +1,221 @@
+//! `squall run`: plan, ask, run, judge, report.
+
+use super::arguments::RunArguments;
+use super::confirm::confirm;
+use super::exit::{Exit, Stop};
+use super::files::read_to_run;
+use super::output::terminal_options;
+use super::plan_text::plan_text;
+use super::revert::close_unfinished;
+use super::setup::{Setup, set_up};
+use crate::clock::RunClock;
+use crate::history::{HaltWatch, LiveRun, Store, Writer};
+use crate::progress::Display;
+use crate::settings::Settings;
+use crate::shell::{Actions, Agents, Ground, Observer, Probe, Shell, Signals, turn};
+use squall_experiments::engine::Engine;
+use squall_experiments::experiment::Experiment;
+use squall_experiments::fault::Fence;
+use squall_experiments::history::{Event, Header, RECORD_VERSION, Record, Versions};
+use squall_experiments::judge::Verdict;
+use squall_experiments::name::RunId;
+use squall_experiments::plan::Plan;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::mpsc::unbounded_channel;
+
+/// Between two looks at the progress: judging all that is known costs more than anybody can read.
+const GLANCE: Duration = Duration::from_millis(250);
+
+/// An experiment that may be run.
+struct Planned<'a> {
+    experiment: &'a Experiment,
+    plan: Plan,
+    file: String,
+    text: String,
+}
+
+/// Runs every experiment of the files, one after another.
+pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
+    // From here on Ctrl-C ends a run by reverting it, whatever the moment.
+    let mut signals =
+        Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
+    let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
+    let what = read_to_run(&arguments.what, &settings)?;
+    let setup = set_up(settings, &what)?;
+    let left = close_unfinished(&setup).await?;
+    if left == Some(Verdict::FaultsMayRemain) {
+        let message = "an earlier run may have left faults: remove them first";
+        return Err(Stop { exit: Exit::FaultsMayRemain, message: message.to_owned() });
+    }
+    let seed = arguments.what.seed.unwrap_or_else(rand::random);
+    let mut planned = Vec::new();
+    for read in &what.documents.experiments {
+        let Some(experiment) = &read.experiment else { continue };
+        let file = &what.files[read.place.file];
+        let plan = setup.plan(experiment, seed).await?;
+        planned.push(Planned { experiment, plan, file: file.path.clone(), text: file.text.clone() });
+    }
+    arguments.outputs.check(planned.len())?;
+    for one in &planned {
+        eprint!("{}", plan_text(one.experiment, &one.plan));
+    }
+    confirm(setup.settings.written.confirm, arguments.yes)?;
+    let mut records = Vec::new();
+    for one in &planned {
+        let record = run_one(arguments, &setup, one, seed, signals).await?;
+        let verdict = record.judgement.as_ref().map(|judgement| judgement.verdict);
+        show(&record, arguments.outputs.json_to_stdout());
+        records.push(record);
+        // Somebody wants it to end, or something is still disturbed: the next one does not begin.
+        if matches!(verdict, Some(Verdict::Aborted | Verdict::FaultsMayRemain)) {
+            break;
+        }
+        signals = Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
+    }
+    arguments.outputs.write(&records)?;
+    if records.len() > 1 && !arguments.outputs.json_to_stdout() {
+        let _closed = anstream::stdout().write_all(squall_reports::summary(&records, &terminal_options()).as_bytes());
+    }
+    Ok(squall_reports::worst(&records).map_or(Exit::Error, Exit::from))
+}
+
+fn show(record: &Record, to_stderr: bool) {
+    let text = squall_reports::terminal(record, &terminal_options());
+    let _closed = if to_stderr {
+        anstream::stderr().write_all(text.as_bytes())
+    } else {
+        anstream::stdout().write_all(text.as_bytes())
+    };
+}
+
+async fn run_one(
+    arguments: &RunArguments,
+    setup: &Setup,
+    one: &Planned<'_>,
+    seed: u64,
+    signals: Signals,
+) -> Result<Record, Stop> {
+    let clock = RunClock::start();
+    let run = run_id(&clock);
+    let header = Header {
+        version: RECORD_VERSION,
+        run: run.clone(),
+        began: clock.began(),
+        experiment: one.experiment.clone(),
+        text: one.text.clone(),
+        file: one.file.clone(),
+        plan: one.plan.clone(),
+        seed,
+        placebo: arguments.placebo,
+        again: again(arguments, seed),
+        versions: versions(),
+    };
+    // The lock comes first: a run that stands in the history without one is taken for dead.
+    let live = LiveRun::take(&setup.folder, &run).map_err(|error| Stop::failed(&error))?;
+    let live = live.ok_or_else(|| Stop::error(format!("run {run} is there already")))?;
+    let mut store = Store::open(&setup.folder.history()).map_err(|error| Stop::failed(&error))?;
+    store.begin(&header).map_err(|error| Stop::failed(&error))?;
+    let writer = Writer::start(store, run.clone()).map_err(|error| Stop::error(format!("failed to begin: {error}")))?;
+    let halt = HaltWatch::start(&setup.folder).map_err(|error| Stop::failed(&error))?;
+    let (events, inbox) = unbounded_channel();
+    let (tell, news) = unbounded_channel();
+    let ground = Ground {
+        platforms: setup.platforms.clone(),
+        agents: setup.agents.clone(),
+        sources: setup.sources.clone(),
+        experiment: one.experiment.clone(),
+        plan: one.plan.clone(),
+        placebo: arguments.placebo,
+        run: run.clone(),
+        seed,
+        folder: setup.folder.clone(),
+        live: Mutex::new(live),
+    };
+    let probe = Probe::new(setup.squall.clone(), setup.client.clone(), Arc::clone(&setup.secrets));
+    let shell = Shell {
+        clock,
+        ground: Arc::new(ground),
+        agents: Agents::new(Fence { run: run.clone(), epoch: 1 }, events.clone()),
+        actions: Actions::new(setup.squall.clone(), setup.client.clone(), Arc::clone(&setup.secrets), tell),
+        observer: Observer::new(clock, Arc::new(probe), events.clone()),
+        signals,
+        halt: Some(halt),
+        events,
+        inbox,
+        news,
+    };
+    let mut display = Display::on_stderr();
+    display.note(Duration::ZERO, &format!("run {run}"));
+    let mut engine = Engine::new(&header);
+    let mut glance = None;
+    let judgement = turn(&mut engine, shell, writer, 0, Event::TimePassed, |engine: &Engine, now| {
+        let due = glance.is_none_or(|(at, phase)| phase != engine.phase() || now.elapsed >= at + GLANCE);
+        if due {
+            glance = Some((now.elapsed, engine.phase()));
+            display.show(now.elapsed, &engine.progress(now));
+        }
+    })
+    .await;
+    display.finish();
+    // What the history holds is what is reported; where it could not be written the judgement says so.
+    let stored = Store::open_to_read(&setup.folder.history()).ok().flatten();
+    let record = stored.and_then(|store| store.record(&run).ok().flatten());
+    let mut record = record.unwrap_or(Record { header, entries: Vec::new(), judgement: None });
+    record.judgement = Some(judgement);
+    Ok(record)
+}
+
+/// Sorts by time, is a name in every system it may be used in, and no two are the same.
+fn run_id(clock: &RunClock) -> RunId {
+    let began = clock.began().strftime("%Y%m%d-%H%M%S");
+    RunId::new(format!("{began}-{:04x}", rand::random::<u16>()))
+}
+
+/// The command that runs it again, with the same choices.
+fn again(arguments: &RunArguments, seed: u64) -> String {
+    let mut words = vec!["squall".to_owned(), "run".to_owned()];
+    words.extend(arguments.what.files.iter().map(|file| quoted(&file.display().to_string())));
+    for (name, value) in &arguments.what.set {
+        words.extend(["--set".to_owned(), quoted(&format!("{name}={value}"))]);
+    }
+    if let Some(settings) = &arguments.environment.settings {
+        words.extend(["--settings".to_owned(), quoted(&settings.display().to_string())]);
+    }
+    if arguments.placebo {
+        words.push("--placebo".to_owned());
+    }
+    words.extend(["--seed".to_owned(), seed.to_string()]);
+    words.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./=:,@%+".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn versions() -> Versions {
+    let system = rustix::system::uname();
+    Versions {
+        squall: env!("CARGO_PKG_VERSION").to_owned(),
+        host: system.nodename().to_string_lossy().into_owned(),
+        kernel: system.release().to_string_lossy().into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_runs_it_again_can_be_pasted() {
+        assert_eq!(quoted("a/b-c.yaml"), "a/b-c.yaml");
+        assert_eq!(quoted("name=two words"), "'name=two words'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}
