@@ -6,7 +6,7 @@ use crate::clean_up::{self, Outcome};
 use crate::client::{Client, ClientError};
 use crate::serve::{Serving, serve};
 use crate::state::StateFolder;
-use crate::{capabilities, explain};
+use crate::{doctor, explain};
 use clap::{Args, Parser, Subcommand};
 use squall_experiments::fault::{Capability, FaultState, FaultStatus, Support};
 use squall_experiments::name::FaultId;
@@ -198,7 +198,7 @@ fn revert(place: &Place, fault: Option<FaultId>) -> anyhow::Result<ExitCode> {
 }
 
 fn doctor(json: bool) -> anyhow::Result<ExitCode> {
-    let capabilities = capabilities::of_processes();
+    let capabilities = doctor::probe();
     if json {
         println!("{}", serde_json::to_string_pretty(&capabilities)?);
         return Ok(ExitCode::SUCCESS);

@@ -6,6 +6,7 @@
 
 use crate::faults::fault::{Fault, Standing};
 use crate::instance::Instance;
+use crate::snapshot::Snapshot;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use squall_experiments::fault::{Difference, Evidence, Order, Refusal, RefusalKind};
 use std::io;
@@ -71,16 +72,17 @@ impl Holder {
     pub fn start(
         order: Order,
         instance: Instance,
+        before: Option<Snapshot>,
         lease: Duration,
         tell: impl Fn(Told) + Send + 'static,
     ) -> io::Result<Self> {
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let (work, inbox) = mpsc::channel();
         let inbox = Inbox { work: inbox, wake: Arc::clone(&wake) };
-        thread::Builder::new()
-            .name(format!("fault {}", order.id))
-            .stack_size(STACK)
-            .spawn(move || hold(&order, instance, lease, &inbox, &tell))?;
+        thread::Builder::new().name(format!("fault {}", order.id)).stack_size(STACK).spawn(move || {
+            let fault = Fault::inject(&order, instance, before, lease);
+            hold(&order, fault, &inbox, &tell);
+        })?;
         Ok(Self { work, wake })
     }
 
@@ -133,8 +135,8 @@ impl Inbox {
     }
 }
 
-fn hold(order: &Order, instance: Instance, lease: Duration, inbox: &Inbox, tell: &impl Fn(Told)) {
-    let mut fault = match Fault::inject(order, instance, lease) {
+fn hold(order: &Order, injected: Result<Fault, Refusal>, inbox: &Inbox, tell: &impl Fn(Told)) {
+    let mut fault = match injected {
         Ok(fault) => fault,
         Err(refusal) => return tell(Told::Refused(refusal)),
     };
@@ -193,7 +195,6 @@ fn revert(mut fault: Fault, seen: Option<Evidence>, tell: &impl Fn(Told)) {
         }
         thread::sleep(BETWEEN_TRIES);
     }
-    let differences = fault.differences();
-    drop(fault);
+    let differences = fault.end();
     tell(Told::Reverted { evidence, differences });
 }

@@ -12,25 +12,29 @@
 //! ([`last_resort`]). What an earlier life left is swept at the start of the next.
 //!
 //! A coordinator uses [`client`]; a person uses [`cli`]; neither needs the other.
-mod capabilities;
 mod clean_up;
 pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod desk;
+pub mod doctor;
 mod explain;
 pub mod faults;
 pub mod holder;
 pub mod instance;
+pub mod kernel;
 pub mod last_resort;
 pub mod leases;
 pub mod ledger;
 pub mod listen;
+pub mod netlink;
 pub mod process;
 pub mod serve;
 pub mod service;
+pub mod snapshot;
 pub mod state;
 pub mod sweep;
+pub mod unsafe_calls;
 mod wire;
 
 pub use client::{Client, ClientError, Position, Reports};

@@ -1,8 +1,8 @@
 //! `serve`: an agent's life from its lock to its end.
 
-use crate::capabilities;
 use crate::clock::boot_id;
 use crate::desk::{Desk, Life};
+use crate::doctor;
 use crate::ledger::{Entry, Ledger, LedgerWriter};
 use crate::listen::Listener;
 use crate::service::{Facts, Service};
@@ -63,7 +63,7 @@ pub fn serve(serving: &Serving) -> anyhow::Result<()> {
     let facts = Facts {
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         boot_id: boot_id(),
-        capabilities: capabilities::of_processes(),
+        capabilities: doctor::probe(),
     };
     let life = Life::begin();
     let desk = Desk::new(swept, started, ledger, life.clone(), serving.idle)?;

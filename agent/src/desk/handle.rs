@@ -3,6 +3,7 @@
 use crate::holder::Told;
 use crate::instance::Instance;
 use crate::leases::Hold;
+use crate::snapshot::Snapshot;
 use squall_experiments::fault::{AgentReport, FaultStatus, Fence, Order, Refusal, RefusalKind};
 use squall_experiments::name::FaultId;
 use std::collections::BTreeSet;
@@ -29,7 +30,7 @@ pub(super) enum Message {
 pub(super) struct Target {
     pub instance: Instance,
     pub holds: BTreeSet<Hold>,
-    pub before: Option<serde_json::Value>,
+    pub before: Option<Snapshot>,
 }
 
 /// Who calls, for the audit line.

@@ -3,17 +3,20 @@
 use super::handle::{DeskHandle, Message, Target};
 use super::reports::{Life, Reports};
 use crate::clock::BootTime;
+use crate::explain;
 use crate::holder::{Holder, Told};
 use crate::instance::Instance;
 use crate::last_resort::LastResort;
 use crate::leases::{Act, End, Event, Leases};
 use crate::ledger::{Entry, LedgerWriter, Ordered};
+use crate::snapshot::Snapshot;
 use jiff::Timestamp;
 use squall_experiments::fault::{
     AgentEvent, Difference, EndCause, FaultState, FaultStatus, Order, Refusal, RefusalKind,
 };
 use squall_experiments::name::{FaultId, RunId};
 use std::collections::{BTreeMap, HashMap};
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -309,7 +312,7 @@ impl Desk {
         };
         let desk = self.handle.desk.clone();
         let name = fault.clone();
-        let started = Holder::start(order, target.instance, lease, move |told| {
+        let started = Holder::start(order, target.instance, target.before, lease, move |told| {
             let _ended = desk.send(Message::Told { fault: fault.clone(), told });
         });
         match started {
@@ -367,5 +370,12 @@ impl Desk {
 fn take_hold(order: &Order) -> Result<Target, Refusal> {
     let instance = Instance::take_hold(order)?;
     let holds = instance.holds(&order.locator);
-    Ok(Target { instance, holds, before: None })
+    let before = match &instance.namespace {
+        Some(namespace) => Some(Snapshot::take(namespace.as_fd()).map_err(|error| Refusal {
+            kind: RefusalKind::Failed,
+            reason: format!("look at the network namespace before the fault: {}", explain(&error)),
+        })?),
+        None => None,
+    };
+    Ok(Target { instance, holds, before })
 }

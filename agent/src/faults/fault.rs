@@ -1,9 +1,15 @@
 //! Every kind of fault behind one face: inject, look after, gather evidence, revert.
 
 use super::kill::{Kill, KillOrder};
+use super::network::NetworkFault;
 use super::pause::Pause;
-use crate::instance::Instance;
+use crate::explain;
+use crate::instance::{Instance, find_processes};
+use crate::process::Process;
+use crate::snapshot::Snapshot;
 use squall_experiments::fault::{Difference, Evidence, Order, OrderFault, Refusal, RefusalKind};
+use squall_experiments::name::FaultId;
+use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -14,7 +20,21 @@ pub enum Fault {
     Kill(Kill),
     /// Held threads.
     Pause(Pause),
+    /// Disturbed packets.
+    Network(Box<Disturbed>),
 }
+
+/// A namespace whose packets are disturbed.
+#[derive(Debug)]
+pub struct Disturbed {
+    id: FaultId,
+    fault: NetworkFault,
+    instance: Instance,
+    before: Option<Snapshot>,
+}
+
+/// A namespace with a place of its own has no descriptor that says it is gone.
+const LOOK_FOR_NAMESPACE: Duration = Duration::from_millis(500);
 
 /// How a fault is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +49,12 @@ pub enum Standing {
 
 impl Fault {
     /// Changes the target. On refusal whatever was begun has been undone.
-    pub fn inject(order: &Order, instance: Instance, _lease: Duration) -> Result<Self, Refusal> {
+    pub fn inject(
+        order: &Order,
+        instance: Instance,
+        before: Option<Snapshot>,
+        lease: Duration,
+    ) -> Result<Self, Refusal> {
         match &order.fault {
             OrderFault::Kill { signal, process, grace, hold_down } => {
                 let kill = KillOrder {
@@ -41,13 +66,17 @@ impl Fault {
                 Kill::inject(kill, order.locator.clone(), instance.processes).map(Self::Kill)
             }
             OrderFault::Pause { process } => {
-                let find = || crate::instance::find_processes(&order.locator, process.as_deref()).unwrap_or_default();
+                let find = || find_processes(&order.locator, process.as_deref()).unwrap_or_default();
                 Pause::inject(instance.processes, find).map(Self::Pause)
             }
-            OrderFault::Network(_) => Err(Refusal {
-                kind: RefusalKind::Unsupported,
-                reason: "this build of the agent has no network faults".into(),
-            }),
+            OrderFault::Network(network) => {
+                let namespace = instance.namespace.as_ref().ok_or_else(|| Refusal {
+                    kind: RefusalKind::NoTarget,
+                    reason: "the instance has no network namespace".to_owned(),
+                })?;
+                let fault = NetworkFault::inject(&order.id, network, namespace.as_fd(), lease)?;
+                Ok(Self::Network(Box::new(Disturbed { id: order.id.clone(), fault, instance, before })))
+            }
         }
     }
 
@@ -59,21 +88,24 @@ impl Fault {
                 Ok(())
             }
             Self::Pause(pause) => pause.revert(),
+            Self::Network(on) => on.fault.revert().map_err(|errors| errors.0.iter().map(|one| explain(one)).collect()),
         }
     }
 
     /// By what it is done.
     pub fn backend(&self) -> String {
         match self {
-            Self::Kill(_) => "pidfd_send_signal".to_owned(),
+            Self::Kill(_) => "pidfd".to_owned(),
             Self::Pause(_) => "ptrace".to_owned(),
+            Self::Network(on) => on.fault.backend().to_owned(),
         }
     }
 
     /// Moves the kernel's own gate, where there is one.
-    pub fn renew(&mut self, _lease: Duration) -> Result<(), String> {
+    pub fn renew(&mut self, lease: Duration) -> Result<(), String> {
         match self {
             Self::Kill(_) | Self::Pause(_) => Ok(()),
+            Self::Network(on) => on.fault.renew(lease).map_err(|error| explain(&error)),
         }
     }
 
@@ -82,6 +114,7 @@ impl Fault {
         match self {
             Self::Kill(kill) => Ok(kill.evidence()),
             Self::Pause(pause) => Ok(pause.evidence()),
+            Self::Network(on) => on.fault.evidence().map_err(|error| explain(&error)),
         }
     }
 
@@ -96,6 +129,8 @@ impl Fault {
                 pause.tend();
                 if pause.is_target_gone() { Standing::TargetGone } else { Standing::On }
             }
+            Self::Network(on) if on.instance.is_gone() => Standing::TargetGone,
+            Self::Network(_) => Standing::On,
         }
     }
 
@@ -104,6 +139,7 @@ impl Fault {
         match self {
             Self::Kill(kill) => kill.tend_within(),
             Self::Pause(pause) => pause.tend_within(),
+            Self::Network(_) => LOOK_FOR_NAMESPACE,
         }
     }
 
@@ -112,13 +148,28 @@ impl Fault {
         match self {
             Self::Kill(kill) => kill.watched().collect(),
             Self::Pause(_) => Vec::new(),
+            Self::Network(on) => {
+                let living = on.instance.processes.iter().filter(|process| !process.has_exited());
+                living.map(Process::as_fd).collect()
+            }
         }
     }
 
-    /// What is not as it was before it began.
-    pub fn differences(&self) -> Vec<Difference> {
-        match self {
-            Self::Kill(_) | Self::Pause(_) => Vec::new(),
+    /// Lets everything go that the kernel binds to it, and says what is not as it was before.
+    pub fn end(self) -> Vec<Difference> {
+        let Self::Network(on) = self else { return Vec::new() };
+        let Disturbed { id, fault, instance, before } = *on;
+        drop(fault);
+        match (before, instance.namespace) {
+            (Some(before), Some(namespace)) => match Snapshot::take(namespace.as_fd()) {
+                Ok(now) => before.compare_for(&now, &id),
+                Err(error) => vec![Difference {
+                    what: "the namespace".to_owned(),
+                    before: "looked at".to_owned(),
+                    after: explain(&error),
+                }],
+            },
+            _ => Vec::new(),
         }
     }
 }

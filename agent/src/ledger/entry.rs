@@ -1,6 +1,7 @@
 //! One line of the ledger.
 
 use crate::leases::Hold;
+use crate::snapshot::Snapshot;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use squall_experiments::fault::{Fence, Order};
@@ -47,7 +48,7 @@ pub struct Ordered {
     pub holds: BTreeSet<Hold>,
     /// What its namespace looked like before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<serde_json::Value>,
+    pub before: Option<Snapshot>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -81,15 +81,13 @@ fn write(mut ledger: Ledger, inbox: &Receiver<Job>) {
                     Err(error) => tracing::warn!(error = explain(&error), "a note waits for room in the ledger"),
                 }
             }
-            Job::Compact(kept) if ledger.length() > COMPACT_BEYOND => {
-                match Ledger::begin_anew(ledger.path(), &kept) {
-                    Ok(anew) => {
-                        ledger = anew;
-                        unwritten.clear();
-                    }
-                    Err(error) => tracing::warn!(error = explain(&error), "the ledger could not be written anew"),
+            Job::Compact(kept) if ledger.length() > COMPACT_BEYOND => match Ledger::begin_anew(ledger.path(), &kept) {
+                Ok(anew) => {
+                    ledger = anew;
+                    unwritten.clear();
                 }
-            }
+                Err(error) => tracing::warn!(error = explain(&error), "the ledger could not be written anew"),
+            },
             Job::Compact(_) => {}
         }
     }

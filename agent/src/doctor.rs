@@ -1,0 +1,106 @@
+//! What this kernel and these privileges allow, found by trying it.
+//!
+//! Each network effect is tried for real in a scratch network namespace, on its loopback, and vanishes with the
+//! namespace: nothing of the machine is touched, and modules that the kernel loads on demand count.
+
+use crate::faults::network::{InjectError, NO_EGRESS_DELAY, try_here};
+use crate::kernel::in_scratch_namespace;
+use rustix::process::{PidfdFlags, getpid, pidfd_open};
+use rustix::thread::{CapabilitySet, capabilities};
+use squall_experiments::fault::{Capability, Direction, Effect, NetworkOrder, Peers, Refusal, Support};
+use squall_experiments::unit::Length;
+
+/// Tries every effect. Takes some milliseconds.
+pub fn probe() -> Vec<Capability> {
+    let mut all = vec![
+        Capability { effect: Effect::Kill, direction: None, support: kill() },
+        Capability { effect: Effect::Pause, direction: None, support: pause() },
+    ];
+    all.extend(network());
+    all
+}
+
+fn kill() -> Support {
+    match pidfd_open(getpid(), PidfdFlags::empty()) {
+        Ok(_) => by("pidfd"),
+        Err(errno) => no(format!("open a pidfd: {errno}")),
+    }
+}
+
+/// Whether another process may be traced: ptrace(2), "Ptrace access mode checking".
+fn pause() -> Support {
+    // Absent without the Yama security module: then it is as with 0.
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let capable = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE));
+    match (scope.trim(), capable) {
+        ("3", _) => no("tracing is switched off until the next boot (kernel.yama.ptrace_scope is 3)".into()),
+        (_, true) => by("ptrace"),
+        (scope @ ("1" | "2"), false) => {
+            no(format!("tracing needs CAP_SYS_PTRACE (kernel.yama.ptrace_scope is {scope})"))
+        }
+        (_, false) => by("ptrace, of this user's processes only"),
+    }
+}
+
+fn network() -> Vec<Capability> {
+    let effects = [
+        (Effect::Drop, Direction::Egress),
+        (Effect::Drop, Direction::Ingress),
+        (Effect::Delay, Direction::Egress),
+        (Effect::Delay, Direction::Ingress),
+    ];
+    let tried = in_scratch_namespace(|| effects.map(|(effect, direction)| network_effect(effect, direction)));
+    let supports = tried.unwrap_or_else(|error| {
+        let reason = Refusal::from(InjectError::from(error)).reason;
+        effects.map(|_| no(reason.clone()))
+    });
+    let all = effects.into_iter().zip(supports);
+    all.map(|((effect, direction), support)| Capability { effect, direction: Some(direction), support }).collect()
+}
+
+fn network_effect(effect: Effect, direction: Direction) -> Support {
+    let delays = effect == Effect::Delay;
+    if delays && direction == Direction::Egress {
+        return no(NO_EGRESS_DELAY.into());
+    }
+    let order = NetworkOrder {
+        delay: delays.then(|| Length::from_millis(1)),
+        jitter: None,
+        loss: None,
+        partition: !delays,
+        direction,
+        peers: Peers::All,
+        ports: Vec::new(),
+        protocol: None,
+        cut_control: false,
+    };
+    match try_here(&order) {
+        Ok(backend) => Support::By { backend },
+        Err(error) => no(Refusal::from(error).reason),
+    }
+}
+
+fn by(backend: &str) -> Support {
+    Support::By { backend: backend.into() }
+}
+
+fn no(reason: String) -> Support {
+    Support::No { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_effect_has_an_answer_with_words() {
+        let all = probe();
+        assert_eq!(all.len(), 6);
+        for capability in &all {
+            let (Support::By { backend: words } | Support::No { reason: words }) = &capability.support;
+            assert!(!words.is_empty(), "{capability:?}");
+        }
+        let delay = all.iter().find(|one| one.effect == Effect::Delay && one.direction == Some(Direction::Egress));
+        assert!(matches!(&delay.unwrap().support, Support::No { .. }));
+    }
+}

@@ -1,0 +1,275 @@
+//! A network fault that is on: what it put into the kernel, and how that is taken away.
+
+use super::evidence::evidence;
+use super::hold::Holder;
+use super::plan::{self, Hold, Plan, plan};
+use super::traffic::{LEASE, lease_element};
+use crate::kernel::{NamespaceError, in_namespace};
+use crate::netlink::nftables::{Batch, CounterTotals, Expression, Family, Table, counters};
+use crate::netlink::queue::Queue;
+use crate::netlink::{Link, NetlinkError, Protocol, Socket, links};
+use nix::errno::Errno;
+use squall_experiments::fault::{Evidence, NetworkOrder, Refusal, RefusalKind};
+use squall_experiments::name::FaultId;
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// Where the agent's own channel to its runner ends: nowhere on a network while it is a Unix socket.
+const CONTROL: &[SocketAddr] = &[];
+/// Where the search for a free queue begins, away from the low numbers that people pick by hand.
+const FIRST_QUEUE: u16 = 40_000;
+/// A queue holds as many packets as come in its delay at this rate, but within these bounds ...
+const PACKETS_PER_SECOND: f64 = 100_000.0;
+const SMALLEST_QUEUE: f64 = 1_024.0;
+/// ... so that a reader that hangs costs at most so many packets; what comes then passes unheld.
+const LARGEST_QUEUE: f64 = 65_536.0;
+
+/// Why a fault was not injected. Nothing of it is left in the kernel.
+#[derive(Debug, thiserror::Error)]
+pub enum InjectError {
+    /// The order cannot be carried out.
+    #[error("{}", .0.reason)]
+    Refused(Refusal),
+    /// The namespace was not entered.
+    #[error("{0}")]
+    Namespace(#[from] NamespaceError),
+    /// The kernel refused.
+    #[error("{0}")]
+    Kernel(#[from] NetlinkError),
+    /// No thread to hold packets.
+    #[error("start the reader of a packet queue")]
+    Thread(#[source] std::io::Error),
+}
+
+impl From<InjectError> for Refusal {
+    fn from(error: InjectError) -> Self {
+        let failed = |reason| Refusal { kind: RefusalKind::Failed, reason };
+        match error {
+            InjectError::Refused(refusal) => refusal,
+            InjectError::Kernel(error) => {
+                // What a kernel says of something it was built without.
+                let missing = matches!(
+                    error.errno,
+                    Errno::ENOENT | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT | Errno::EAFNOSUPPORT | Errno::EINVAL
+                );
+                let kind = if missing { RefusalKind::Unsupported } else { RefusalKind::Failed };
+                Refusal { kind, reason: error.to_string() }
+            }
+            InjectError::Namespace(error) => failed(chain(&error)),
+            InjectError::Thread(_) => failed(chain(&error)),
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(error.source(), |error| error.source())
+        .fold(error.to_string(), |text, source| format!("{text}: {source}"))
+}
+
+/// Everything that went wrong in a revert. Nothing was left out because of it.
+#[derive(Debug, Default, thiserror::Error)]
+pub struct RevertErrors(pub Vec<NetlinkError>);
+
+impl fmt::Display for RevertErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// A network fault that is on. Dropping it reverts it; if the process dies, the kernel does.
+#[derive(Debug)]
+pub struct NetworkFault {
+    backend: String,
+    name: String,
+    /// The families in which it has a table.
+    families: Vec<Family>,
+    /// `None` once it is reverted. The kernel removes the tables when this closes.
+    owner: Option<Socket>,
+    holder: Option<Holder>,
+    /// What the counters said last.
+    counted: Vec<CounterTotals>,
+}
+
+impl NetworkFault {
+    /// Carries an order out in `namespace`, for as long as `lease`.
+    ///
+    /// # Errors
+    /// When the order or the kernel forbids it. Nothing is left of it then.
+    pub fn inject(
+        id: &FaultId,
+        order: &NetworkOrder,
+        namespace: BorrowedFd<'_>,
+        lease: Duration,
+    ) -> Result<Self, InjectError> {
+        let (plan, owner, queue) = in_namespace(namespace, || {
+            let links = links(&mut Socket::open(Protocol::Route)?)?;
+            let plan = plan(id, order, &links, CONTROL, lease).map_err(InjectError::Refused)?;
+            let (owner, queue) = open(&plan)?;
+            Ok::<_, InjectError>((plan, owner, queue))
+        })??;
+        Self::carry_out(id, plan, owner, queue)
+    }
+
+    fn carry_out(id: &FaultId, plan: Plan, owner: Socket, queue: Option<Queue>) -> Result<Self, InjectError> {
+        let Plan { drops, hold, backend } = plan;
+        let mut fault = Self {
+            backend,
+            name: plan::table_name(id),
+            families: Vec::new(),
+            owner: Some(owner),
+            holder: None,
+            counted: Vec::new(),
+        };
+        // From here on an early return drops `fault`, which reverts what is done.
+        if let Some((hold, queue)) = hold.zip(queue) {
+            let number = queue.number();
+            // The reader first: a packet that is queued before anyone reads would wait in vain.
+            fault.holder = Some(Holder::start(queue, hold.delay, hold.jitter).map_err(InjectError::Thread)?);
+            fault.make_hold(&hold, number)?;
+        }
+        if let Some(drops) = drops {
+            fault.make(&drops)?;
+        }
+        Ok(fault)
+    }
+
+    /// What carries it, for evidence.
+    pub fn backend(&self) -> &str {
+        &self.backend
+    }
+
+    /// Keeps the gate open for so long from now.
+    ///
+    /// # Errors
+    /// The kernel's refusal; the gate shuts when it would have.
+    pub fn renew(&mut self, lease: Duration) -> Result<(), NetlinkError> {
+        let doing = || format!("renew the lease of nftables table {}", self.name);
+        let Some(owner) = &mut self.owner else { return Err(NetlinkError::new(doing(), Errno::ENOENT)) };
+        let open = [lease_element(lease)];
+        for &family in &self.families {
+            // Adding a member that is there says yes and extends nothing, so it is removed and
+            // added in one step, without a gap. One that is gone already makes that step fail.
+            let mut batch = Batch::default();
+            batch.remove_elements(family, &self.name, LEASE, &open);
+            batch.add_elements(family, &self.name, LEASE, &open);
+            match batch.commit(owner) {
+                Err(error) if error.errno == Errno::ENOENT => {
+                    let mut batch = Batch::default();
+                    batch.add_elements(family, &self.name, LEASE, &open);
+                    batch.commit(owner)?;
+                }
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What it has done so far; after the revert, what it did.
+    ///
+    /// # Errors
+    /// When the counters cannot be read.
+    pub fn evidence(&mut self) -> Result<Evidence, NetlinkError> {
+        self.count()?;
+        Ok(evidence(&self.counted, self.holder.as_ref().map(Holder::seen).as_ref()))
+    }
+
+    /// Takes everything away. Again: nothing to do.
+    ///
+    /// # Errors
+    /// All that went wrong. The socket is closed even so, and the kernel removes what it owned.
+    pub fn revert(&mut self) -> Result<(), RevertErrors> {
+        let mut errors = Vec::new();
+        // First the gate, so that nothing new is held; then what is held is let go; only then the
+        // tables: when a hook goes, the kernel *drops* whatever waits in any queue of the namespace.
+        errors.extend(self.shut().err());
+        errors.extend(self.holder.as_mut().and_then(|holder| holder.stop().err()));
+        errors.extend(self.count().err());
+        if let Some(mut owner) = self.owner.take() {
+            for family in self.families.drain(..) {
+                let mut batch = Batch::default();
+                batch.remove_table(family, &self.name);
+                errors.extend(batch.commit(&mut owner).err().filter(|error| error.errno != Errno::ENOENT));
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(RevertErrors(errors)) }
+    }
+
+    fn shut(&mut self) -> Result<(), NetlinkError> {
+        let Some(owner) = &mut self.owner else { return Ok(()) };
+        for &family in &self.families {
+            let mut batch = Batch::default();
+            batch.remove_elements(family, &self.name, LEASE, &[lease_element(Duration::ZERO)]);
+            match batch.commit(owner) {
+                Err(error) if error.errno == Errno::ENOENT => {} // the lease has ended
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), NetlinkError> {
+        let Some(owner) = &mut self.owner else { return Ok(()) };
+        let mut all = Vec::new();
+        for &family in &self.families {
+            all.extend(counters(owner, family, &self.name)?);
+        }
+        self.counted = all;
+        Ok(())
+    }
+
+    /// By nftables' own expression where the kernel has it, else by the target of xtables.
+    fn make_hold(&mut self, hold: &Hold, queue: u16) -> Result<(), InjectError> {
+        match self.make(&hold.table(Expression::Queue(queue))) {
+            Err(InjectError::Kernel(error)) if error.errno == Errno::ENOENT => {
+                self.make(&hold.table(Expression::QueueByTarget(queue)))
+            }
+            result => result,
+        }
+    }
+
+    fn make(&mut self, table: &Table) -> Result<(), InjectError> {
+        let owner = self.owner.as_mut().expect("not reverted: it is being injected");
+        let mut batch = Batch::default();
+        batch.make_owned(table);
+        batch.commit(owner)?;
+        self.families.push(table.family);
+        Ok(())
+    }
+}
+
+impl Drop for NetworkFault {
+    fn drop(&mut self) {
+        if let Err(errors) = self.revert() {
+            tracing::warn!(%errors, table = self.name, "a network fault was dropped and its revert complained");
+        }
+    }
+}
+
+/// Carries an order out in the calling thread's network namespace, on its loopback, and takes it away at once:
+/// whether this kernel and these privileges can. Gives back the backend.
+///
+/// # Errors
+/// What forbids it.
+pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
+    let loopback = links(&mut Socket::open(Protocol::Route)?)?;
+    let as_another: Vec<Link> = loopback.into_iter().map(|link| Link { loopback: false, ..link }).collect();
+    let id = FaultId::new("probe");
+    let plan = plan(&id, order, &as_another, CONTROL, Duration::from_secs(1)).map_err(InjectError::Refused)?;
+    let (owner, queue) = open(&plan)?;
+    let fault = NetworkFault::carry_out(&id, plan, owner, queue)?;
+    Ok(fault.backend().to_owned())
+}
+
+/// The sockets a plan needs, in the calling thread's network namespace.
+fn open(plan: &Plan) -> Result<(Socket, Option<Queue>), NetlinkError> {
+    let queue = plan.hold.as_ref().map(|hold| Queue::bind_free(FIRST_QUEUE, capacity(hold))).transpose()?;
+    Ok((Socket::open(Protocol::Netfilter)?, queue))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive number")]
+fn capacity(hold: &Hold) -> u32 {
+    let longest = (hold.delay + hold.jitter).as_secs_f64();
+    (longest * PACKETS_PER_SECOND).clamp(SMALLEST_QUEUE, LARGEST_QUEUE) as u32
+}
