@@ -54,7 +54,7 @@ fn a_word_that_is_no_command_is_bad_input() {
         let output = squall(words).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         assert!(output.stdout.is_empty(), "{words:?}");
-        assert!(text(&output.stderr).contains("squall"), "{words:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("try '--help'"), "{words:?}: {}", text(&output.stderr));
     }
 }
 
