@@ -1,6 +1,6 @@
 //! Bad input and bad days: each has the right exit code, a clear message, and leaves nothing on the node.
 //!
-//! The days share worlds, because each has a user, a history, an agent and an instance of its own.
+//! The days share worlds, because each has a user, a history and an instance of its own.
 
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -3,14 +3,14 @@
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use squall_tests::{Scenario, Twin, World};
 
 use crate::eventually;
 use crate::experiments::lasting;
 use crate::turn::turn;
 use crate::untouched::{assert_untouched, assert_untouched_within, left_behind};
-use crate::user::User;
+use crate::user::{User, agent};
 
 /// Every fault of an agent, each on instances of its own, so that all can be on at once.
 const FAULTS: [(&str, &str, &str); 6] = [
@@ -69,6 +69,7 @@ fn a_stopped_agent_takes_every_fault_with_it_when_its_lease_ends() {
 fn agents_die_in_the_middle(signal: Signal, bound: Duration) {
     let _turn = turn(1);
     let world = World::start(Scenario::Town, Twin::Good).unwrap();
+    // One runner each, one agent for all.
     let users = FAULTS.map(|(name, ..)| User::of(&world, name));
     let mut runs = Vec::new();
     for (user, (_, fault, into)) in users.iter().zip(FAULTS) {
@@ -83,9 +84,7 @@ fn agents_die_in_the_middle(signal: Signal, bound: Duration) {
     }
     assert!(left.contains("traced: ") || left.contains("stopped: "), "payments-z1 is paused:\n{left}");
 
-    for user in &users {
-        user.signals_agent(signal);
-    }
+    kill(agent(&world).expect("an agent holds the faults"), signal).unwrap();
     assert_untouched_within(&world, bound);
     stays_up(&world, "backend-z1");
     for address in ["10.0.1.10", "10.0.1.40", "10.0.3.40", "10.0.3.10", "10.0.1.20", "10.0.2.10", "10.0.2.40"] {

@@ -141,7 +141,7 @@ fn a_prometheus_that_is_gone_or_frozen_proves_nothing(town: &World) {
         let stops = number == 0;
         let user = User::of(town, &format!("blind-{}", ready.scenario));
         let mut going = user.starts(&[&ready.file().to_string_lossy()]);
-        going.says("fault on:", Duration::from_secs(60));
+        going.says("method:", Duration::from_secs(60));
         if stops { town.stop_part("prometheus") } else { town.freeze_part("prometheus") }.unwrap();
         going.ends().ended_with(3, "what was not seen proves nothing");
         if stops { town.start_part("prometheus") } else { town.thaw_part("prometheus") }.unwrap();

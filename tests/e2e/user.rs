@@ -1,12 +1,11 @@
-//! Somebody who uses `squall` in a world: with settings, a history and an agent of their own, so that several of
-//! them can be in one world and not meet.
+//! Somebody who uses `squall` in a world: with settings and a history of their own, so that several of them can be
+//! in one world and not meet but at its agent.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use squall_tests::blueprint::PROMETHEUS;
@@ -109,25 +108,19 @@ impl<'world> User<'world> {
     pub fn runs(&self, words: &[&str]) -> Ran {
         self.starts(words).ends()
     }
+}
 
-    /// The agent that works for this user, as a process number seen from here.
-    pub fn agent(&self) -> Option<Pid> {
-        let state = self.history.display().to_string();
-        let is_it = |pid: &i32| {
-            let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let words: Vec<_> = words.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
-            words.iter().any(|word| word == "serve") && words.iter().any(|word| word.starts_with(&state))
-        };
-        let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        pids.filter(is_it).max().map(Pid::from_raw)
-    }
-
-    /// Sends that agent a signal.
-    pub fn signals_agent(&self, signal: Signal) -> Pid {
-        let agent = self.agent().unwrap_or_else(|| panic!("{} has no agent", self.name));
-        kill(agent, signal).unwrap();
-        agent
-    }
+/// The agent of a world's one node, as a process number seen from here.
+pub fn agent(world: &World) -> Option<Pid> {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let of_the_world = namespace(&world.first_process().to_string());
+    let is_it = |pid: &i32| {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<_> = words.split(|byte| *byte == 0).collect();
+        words.get(1..3) == Some(&[b"agent".as_slice(), b"serve"]) && namespace(&pid.to_string()) == of_the_world
+    };
+    let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(is_it).max().map(Pid::from_raw)
 }
 
 impl Going<'_> {
