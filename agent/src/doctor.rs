@@ -3,7 +3,7 @@
 //! Each network effect is tried for real in a scratch network namespace, on its loopback, and vanishes with the
 //! namespace: nothing of the machine is touched, and modules that the kernel loads on demand count.
 
-use crate::faults::network::{InjectError, NO_EGRESS_DELAY, try_here};
+use crate::faults::network::{DROP_EGRESS_BACKEND, DROP_INGRESS_BACKEND, InjectError, NO_EGRESS_DELAY, try_here};
 use crate::kernel::in_scratch_namespace;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -43,38 +43,50 @@ fn pause() -> Support {
 }
 
 fn network() -> Vec<Capability> {
+    let tried = in_scratch_namespace(|| {
+        // Most kernels can drop both ways: one try instead of two.
+        let both = try_drop(Direction::Both);
+        let drop = |direction, backend: &str| if both.is_ok() { by(backend) } else { answer(try_drop(direction)) };
+        let out = drop(Direction::Egress, DROP_EGRESS_BACKEND);
+        let into = drop(Direction::Ingress, DROP_INGRESS_BACKEND);
+        let delay = NetworkOrder { delay: Some(Length::from_millis(1)), ..order(Direction::Ingress) };
+        [out, into, no(NO_EGRESS_DELAY.into()), answer(try_here(&delay))]
+    });
+    let supports = tried.unwrap_or_else(|error| {
+        let reason = Refusal::from(InjectError::from(error)).reason;
+        std::array::from_fn(|_| no(reason.clone()))
+    });
     let effects = [
         (Effect::Drop, Direction::Egress),
         (Effect::Drop, Direction::Ingress),
         (Effect::Delay, Direction::Egress),
         (Effect::Delay, Direction::Ingress),
     ];
-    let tried = in_scratch_namespace(|| effects.map(|(effect, direction)| network_effect(effect, direction)));
-    let supports = tried.unwrap_or_else(|error| {
-        let reason = Refusal::from(InjectError::from(error)).reason;
-        effects.map(|_| no(reason.clone()))
-    });
     let all = effects.into_iter().zip(supports);
     all.map(|((effect, direction), support)| Capability { effect, direction: Some(direction), support }).collect()
 }
 
-fn network_effect(effect: Effect, direction: Direction) -> Support {
-    let delays = effect == Effect::Delay;
-    if delays && direction == Direction::Egress {
-        return no(NO_EGRESS_DELAY.into());
-    }
-    let order = NetworkOrder {
-        delay: delays.then(|| Length::from_millis(1)),
+fn try_drop(direction: Direction) -> Result<String, InjectError> {
+    try_here(&NetworkOrder { partition: true, ..order(direction) })
+}
+
+/// An order about every packet that does nothing yet.
+fn order(direction: Direction) -> NetworkOrder {
+    NetworkOrder {
+        delay: None,
         jitter: None,
         loss: None,
-        partition: !delays,
+        partition: false,
         direction,
         peers: Peers::All,
         ports: Vec::new(),
         protocol: None,
         cut_control: false,
-    };
-    match try_here(&order) {
+    }
+}
+
+fn answer(tried: Result<String, InjectError>) -> Support {
+    match tried {
         Ok(backend) => Support::By { backend },
         Err(error) => no(Refusal::from(error).reason),
     }
@@ -102,5 +114,11 @@ mod tests {
         }
         let delay = all.iter().find(|one| one.effect == Effect::Delay && one.direction == Some(Direction::Egress));
         assert!(matches!(&delay.unwrap().support, Support::No { .. }));
+        // Without the privilege every network effect says so.
+        if in_scratch_namespace(|| ()).is_err() {
+            let refused =
+                all.iter().filter(|one| matches!(&one.support, Support::No { reason } if reason.contains("ermitted")));
+            assert_eq!(refused.count(), 4);
+        }
     }
 }

@@ -144,6 +144,12 @@ pub fn find_processes(locator: &Locator, called: Option<&str>) -> Result<Vec<Pro
     Ok(processes)
 }
 
+/// The process a pidfile names now.
+pub fn main_process(locator: &Locator) -> Option<u32> {
+    let Some(ProcessLocator::Pidfile(path)) = &locator.process else { return None };
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
 fn refusal(kind: RefusalKind, reason: impl Into<String>) -> Refusal {
     Refusal { kind, reason: reason.into() }
 }
@@ -155,9 +161,12 @@ fn pids_by_pidfile(path: &Path) -> Result<Vec<u32>, Refusal> {
         .trim()
         .parse()
         .map_err(|_| refusal(RefusalKind::NoTarget, format!("pidfile `{}` holds no process number", path.display())))?;
+    if ProcessFacts::of(main).is_none() {
+        return Ok(Vec::new());
+    }
     let processes =
         all_processes().map_err(|error| refusal(RefusalKind::Failed, format!("list processes: {error}")))?;
-    Ok(if processes.contains_key(&main) { with_descendants(main, &processes) } else { Vec::new() })
+    Ok(with_descendants(main, &processes))
 }
 
 fn unit_cgroup(name: &str) -> Result<PathBuf, Refusal> {
@@ -266,4 +275,101 @@ fn refuse_own_namespace(namespace: &Namespace, network: &NetworkOrder) -> Result
         return Err(refusal(RefusalKind::Protected, reason));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::testing::Doomed;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    fn sleeps() -> Doomed {
+        Doomed::spawn(Command::new("sleep").arg("1000"))
+    }
+
+    fn pids(locator: &Locator, called: Option<&str>) -> Vec<u32> {
+        let mut pids: Vec<u32> = find_processes(locator, called).unwrap().iter().map(Process::pid).collect();
+        pids.sort_unstable();
+        pids
+    }
+
+    fn by(process: ProcessLocator) -> Locator {
+        Locator { process: Some(process), netns: None }
+    }
+
+    fn is_root() -> bool {
+        let is_root = rustix::process::geteuid().is_root();
+        if !is_root {
+            eprintln!("skipped: needs root");
+        }
+        is_root
+    }
+
+    #[test]
+    fn a_pidfile_names_a_process_and_its_descendants() {
+        let folder = tempfile::tempdir().unwrap();
+        let pidfile = folder.path().join("pid");
+        let locator = by(ProcessLocator::Pidfile(pidfile.clone()));
+        assert_eq!(find_processes(&locator, None).unwrap_err().kind, RefusalKind::NoTarget);
+        let parent = Doomed::spawn(
+            Command::new("sh").args(["-c", "trap 'kill %1' TERM; sleep 1000 & wait"]).stdout(Stdio::null()),
+        );
+        fs::write(&pidfile, format!("{}\n", parent.id())).unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        while find_processes(&locator, Some("sleep")).is_err() {
+            assert!(Instant::now() < until, "its child never came");
+        }
+        assert_eq!(pids(&locator, None).len(), 2);
+        assert_eq!(pids(&locator, Some("sh")), [parent.id()]);
+        let none = find_processes(&locator, Some("nginx")).unwrap_err();
+        assert!(none.kind == RefusalKind::NoTarget && none.reason.contains("called `nginx`"), "{none:?}");
+        for child in find_processes(&locator, Some("sleep")).unwrap() {
+            child.signal(squall_experiments::fault::Signal::KILL).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_cgroup_and_a_unit_name_the_processes_in_them() {
+        struct Cgroup(PathBuf);
+        impl Drop for Cgroup {
+            fn drop(&mut self) {
+                let _not_empty = fs::remove_dir(&self.0);
+            }
+        }
+        let root = CGROUP_ROOTS.iter().map(Path::new).find(|root| holds_processes(root));
+        let (true, Some(root)) = (is_root(), root) else { return };
+        let name = format!("squall-test-{}.service", std::process::id());
+        let cgroup = Cgroup(root.join(&name));
+        if fs::create_dir(&cgroup.0).is_err() {
+            return eprintln!("skipped: no cgroup may be made here");
+        }
+        let process = sleeps();
+        fs::write(cgroup.0.join("cgroup.procs"), process.id().to_string()).unwrap();
+        assert_eq!(pids(&by(ProcessLocator::Cgroup(PathBuf::from("/").join(&name))), None), [process.id()]);
+        assert_eq!(pids(&by(ProcessLocator::Unit(name.clone())), None), [process.id()]);
+        assert_eq!(pids(&by(ProcessLocator::Unit(name.trim_end_matches(".service").to_owned())), None), [process.id()]);
+        let outside = find_processes(&by(ProcessLocator::Cgroup("../../etc".into())), None).unwrap_err();
+        assert!(outside.reason.contains("leaves the cgroup root"), "{outside:?}");
+        drop(process);
+        let until = Instant::now() + Duration::from_secs(10);
+        while fs::remove_dir(&cgroup.0).is_err() {
+            assert!(Instant::now() < until, "the cgroup stays");
+        }
+    }
+
+    #[test]
+    fn a_namespace_alone_names_every_process_in_it() {
+        if !is_root() {
+            return;
+        }
+        let process = Doomed::spawn(Command::new("unshare").args(["--net", "sleep", "1000"]));
+        let path = PathBuf::from(format!("/proc/{}/ns/net", process.id()));
+        let own = fs::metadata("/proc/self/ns/net").unwrap().ino();
+        let until = Instant::now() + Duration::from_secs(10);
+        while fs::metadata(&path).unwrap().ino() == own {
+            assert!(Instant::now() < until, "it never got a namespace of its own");
+        }
+        assert_eq!(pids(&Locator { process: None, netns: Some(path) }, None), [process.id()]);
+    }
 }

@@ -15,10 +15,10 @@ use tokio_stream::Stream;
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Another one answers there.
-    #[error("somebody answers at `{}` already", .0.display())]
+    #[error("listen at `{}`: somebody answers there already", .0.display())]
     Answered(PathBuf),
     /// Something else stands there, and it is not ours to remove.
-    #[error("`{}` is there and is no socket", .0.display())]
+    #[error("listen at `{}`: what is there is no socket", .0.display())]
     NoSocket(PathBuf),
     /// The kernel refused.
     #[error("listen at `{}`", path.display())]

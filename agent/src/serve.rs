@@ -155,7 +155,8 @@ fn log_to(path: &Path) -> anyhow::Result<()> {
     }
     let file = open_log(path).with_context(|| format!("open the log `{}`", path.display()))?;
     let file = Mutex::new(file);
-    let log = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::INFO);
+    let log =
+        tracing_subscriber::fmt().with_ansi(false).log_internal_errors(false).with_max_level(tracing::Level::INFO);
     let result = if std::io::stderr().is_terminal() {
         log.with_writer(file.and(std::io::stderr)).try_init()
     } else {

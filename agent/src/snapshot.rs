@@ -26,10 +26,10 @@ pub struct Snapshot {
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The namespace was not entered.
-    #[error("{0}")]
+    #[error(transparent)]
     Namespace(#[from] NamespaceError),
     /// The kernel refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Kernel(#[from] NetlinkError),
 }
 

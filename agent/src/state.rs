@@ -19,7 +19,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// Somebody else could write into it.
-    #[error("the state directory `{}` belongs to user {owner}, and this agent runs as user {own}", path.display())]
+    #[error("use the state directory `{}`: it belongs to user {owner}, and this agent runs as user {own}", path.display())]
     Foreign {
         /// Where.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum StateError {
         own: u32,
     },
     /// Another agent has it.
-    #[error("another agent{} uses the state directory `{}`", whom(*agent), path.display())]
+    #[error("take the state directory `{}`: another agent{} has it", path.display(), whom(*agent))]
     Taken {
         /// Where.
         path: PathBuf,

@@ -5,9 +5,7 @@
 
 use nix::errno::Errno;
 use nix::libc;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// A boolean option of a netlink socket, linux/netlink.h.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,40 +47,4 @@ pub fn turn_on(socket: BorrowedFd<'_>, option: NetlinkOption) -> Result<(), Errn
         )
     };
     Errno::result(result).map(drop)
-}
-
-/// A descriptor (such as a pidfd) whose readability tokio watches.
-///
-/// The `AsyncFd` inside is private because its `get_mut` would let safe code swap the descriptor away.
-#[derive(Debug)]
-pub struct Watched(AsyncFd<OwnedFd>);
-
-impl Watched {
-    /// Registers a descriptor with the runtime.
-    ///
-    /// # Errors
-    /// When the runtime cannot watch it.
-    ///
-    /// # Panics
-    /// Outside a tokio runtime.
-    pub fn new(descriptor: OwnedFd) -> std::io::Result<Self> {
-        // SAFETY: an `OwnedFd` is open and answers every `as_raw_fd` with the same number; nobody can take it out
-        // of or replace it in the private field, so it stays open until `AsyncFd` has deregistered it in its drop.
-        unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map(Self).map_err(Into::into)
-    }
-
-    /// Waits until it is readable: for a pidfd, until the process has exited.
-    ///
-    /// # Errors
-    /// When the runtime is shutting down.
-    pub async fn readable(&self) -> std::io::Result<()> {
-        // The guard keeps the readiness, so later calls return at once.
-        self.0.readable().await.map(|mut guard| guard.retain_ready())
-    }
-}
-
-impl AsFd for Watched {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.get_ref().as_fd()
-    }
 }

@@ -98,6 +98,9 @@ fn the_schema_refuses_what_is_misspelt_or_missing() {
     let mut misspelt = document.clone();
     misspelt["spec"]["expect"][0]["witin"] = "5s".into();
     assert!(!validator.is_valid(&misspelt));
+    let mut empty = document.clone();
+    empty["spec"]["recoverWithin"] = serde_json::Value::Null;
+    assert!(!validator.is_valid(&empty));
     document["spec"].as_object_mut().unwrap().remove("method");
     assert!(!validator.is_valid(&document));
 }

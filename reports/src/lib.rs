@@ -13,7 +13,7 @@
 
 mod columns;
 mod html;
-mod json;
+pub mod json;
 mod summary;
 mod terminal;
 mod view;

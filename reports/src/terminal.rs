@@ -2,7 +2,7 @@
 
 use crate::columns::{clean, folded, paint, table};
 use crate::view::{FaultView, View};
-use crate::words::{self, Standing};
+use crate::words::{self, Standing, State};
 use anstyle::{AnsiColor, Style};
 use squall_experiments::claim::Role;
 use squall_experiments::history::Record;
@@ -24,6 +24,9 @@ impl Default for TerminalOptions {
         Self { colour: false, width: 80 }
     }
 }
+
+/// More faults than these do not help a reader; the other reports hold all.
+const MOST_FAULTS: usize = 24;
 
 /// A run as text, ending with a line break.
 pub fn terminal(record: &Record, options: &TerminalOptions) -> String {
@@ -122,21 +125,41 @@ impl Page<'_, '_> {
     }
 
     fn faults(&self, out: &mut String) {
-        if self.view.faults.is_empty() {
-            return;
+        if !self.view.faults.is_empty() {
+            self.fault_table(out);
         }
+        // Evidence of agents stands in the table; an action that counts as a fault has only its witness.
+        let in_table = |name: &str| self.view.faults.iter().any(|fault| fault.order.step.as_str() == name);
+        let witnesses = self.view.judgement().map(|judgement| judgement.witnesses.as_slice()).unwrap_or_default();
+        let shown = witnesses.iter().filter(|it| it.outcome != Outcome::Passed || !in_table(it.name.as_str()));
+        let mut more = false;
+        for witness in shown {
+            let word = State::of_witness(witness.outcome).word;
+            self.wrapped(out, "- ", &format!("{}: {word}: {}", witness.name, witness.reason));
+            more = true;
+        }
+        if more {
+            out.push('\n');
+        }
+    }
+
+    fn fault_table(&self, out: &mut String) {
         let mut rows = vec![["fault", "target", "evidence", "end"].map(str::to_owned)];
-        rows.extend(self.view.faults.iter().map(|fault| {
+        let mut faults: Vec<&FaultView<'_>> = self.view.faults.iter().collect();
+        if faults.len() > MOST_FAULTS {
+            faults.sort_by_key(|fault| !needs_attention(fault));
+            faults.truncate(MOST_FAULTS);
+        }
+        rows.extend(faults.iter().map(|fault| {
             let (step, target) = (fault.order.step.to_string(), fault.order.instance.to_string());
             [step, target, fault_evidence(fault), fault_end(fault)]
         }));
         line(out, &table(&rows, self.width, self.colour).to_string());
         out.push('\n');
-        for witness in self.view.judgement().map(|judgement| judgement.witnesses.as_slice()).unwrap_or_default() {
-            if witness.outcome != Outcome::Passed {
-                self.wrapped(out, "- ", &format!("{}: {}", witness.name, witness.reason));
-                out.push('\n');
-            }
+        if faults.len() < self.view.faults.len() {
+            let more = self.view.faults.len() - faults.len();
+            line(out, &format!("... and {more} more: see the HTML or JSON report"));
+            out.push('\n');
         }
     }
 
@@ -167,6 +190,11 @@ impl Page<'_, '_> {
             line(out, &format!("{}{part}", if place == 0 { bullet } else { &indent }));
         }
     }
+}
+
+/// Whether something about a fault is not as it should be.
+fn needs_attention(fault: &FaultView<'_>) -> bool {
+    fault.evidence.is_none() || fault.ended.is_none_or(|ended| !ended.differences.is_empty())
 }
 
 /// What a fault did, or why it did nothing.

@@ -44,7 +44,6 @@ pub struct Desk {
     leases: Leases,
     ledger: LedgerWriter,
     started: Entry,
-    epochs: BTreeMap<RunId, u64>,
     targets: HashMap<FaultId, Box<Target>>,
     holders: HashMap<FaultId, Holder>,
     reports: Reports,
@@ -84,10 +83,9 @@ impl Desk {
         Ok(Self {
             inbox,
             handle: DeskHandle { desk },
-            leases: Leases::restore(epochs.clone(), undone, now),
+            leases: Leases::restore(epochs, undone, now),
             ledger,
             started,
-            epochs,
             targets: HashMap::new(),
             holders: HashMap::new(),
             reports,
@@ -242,10 +240,7 @@ impl Desk {
         for act in acts {
             match act {
                 Act::Refuse(refusal) => tracing::warn!(reason = refusal.reason, "refused"),
-                Act::RecordEpoch(fence) => {
-                    self.epochs.insert(fence.run.clone(), fence.epoch);
-                    self.ledger.note(Entry::Epoch(fence));
-                }
+                Act::RecordEpoch(fence) => self.ledger.note(Entry::Epoch(fence)),
                 Act::Resolve(fault) => self.resolve(fault),
                 Act::Record(fault) => self.record(fault),
                 Act::Inject { fault, lease } => self.inject(fault, lease),
@@ -267,8 +262,7 @@ impl Desk {
             }
         }
         if self.leases.active() == 0 {
-            let epochs = self.epochs.iter().map(|(run, epoch)| (run.clone(), *epoch));
-            let epochs = epochs.map(|(run, epoch)| Entry::Epoch(squall_experiments::fault::Fence { run, epoch }));
+            let epochs = self.leases.epochs().map(Entry::Epoch);
             self.ledger.compact(std::iter::once(self.started.clone()).chain(epochs).collect());
         }
         self.settle();

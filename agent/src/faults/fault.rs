@@ -17,7 +17,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Fault {
     /// Signals.
-    Kill(Kill),
+    Kill(Box<Kill>),
     /// Held threads.
     Pause(Pause),
     /// Disturbed packets.
@@ -63,7 +63,7 @@ impl Fault {
                     grace: grace.map(Into::into),
                     hold_down: *hold_down,
                 };
-                Kill::inject(kill, order.locator.clone(), instance.processes).map(Self::Kill)
+                Kill::inject(kill, order.locator.clone(), instance.processes).map(|kill| Self::Kill(Box::new(kill)))
             }
             OrderFault::Pause { process } => {
                 let find = || find_processes(&order.locator, process.as_deref()).unwrap_or_default();

@@ -3,12 +3,14 @@
 //! There is nothing to put back: a supervisor starts what was killed. Reverting a fault that holds an
 //! instance down means to stop killing what reappears, and that also ends with the agent.
 
-use crate::instance::find_processes;
+use crate::instance::{find_processes, main_process};
 use crate::process::Process;
 use squall_experiments::fault::{Evidence, ProcessSeen, Refusal, RefusalKind, Signal};
-use squall_experiments::target::Locator;
+use squall_experiments::target::{Locator, ProcessLocator};
 use std::collections::HashSet;
+use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 /// How often a locator is asked for what reappeared.
@@ -41,6 +43,26 @@ pub struct Kill {
     restarts: u32,
     kill_at: Option<Instant>,
     known: HashSet<(u32, u64)>,
+    /// The pidfile whose process has had its signal.
+    handled: Option<PidfileStamp>,
+}
+
+/// A pidfile as it was at one moment. One that has not been written since names a process that had its
+/// signal, and once that is dead its number may be anybody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct PidfileStamp {
+    inode: u64,
+    length: u64,
+    written: (i64, i64),
+}
+
+impl PidfileStamp {
+    /// As it is now; `None`: the instance is not found by a pidfile, or that is gone.
+    fn of(locator: &Locator) -> Option<Self> {
+        let Some(ProcessLocator::Pidfile(path)) = &locator.process else { return None };
+        let facts = fs::metadata(path).ok()?;
+        Some(Self { inode: facts.ino(), length: facts.len(), written: (facts.mtime(), facts.mtime_nsec()) })
+    }
 }
 
 #[derive(Debug)]
@@ -63,9 +85,22 @@ impl Kill {
         };
         let kill_at = order.grace.map(|grace| Instant::now() + grace);
         let known = processes.iter().map(|process| (process.pid(), process.start())).collect();
+        // If it is not what these processes were found by any more, it names one that has not been signalled yet.
+        let handled = PidfileStamp::of(&locator).filter(|_| {
+            let named = main_process(&locator);
+            named.is_some_and(|named| processes.iter().any(|process| process.pid() == named))
+        });
         let first = processes.into_iter().map(|process| Signalled { process, sent: first_signal, exited: false });
-        let mut kill =
-            Self { order, locator, first: first.collect(), reappeared: Vec::new(), restarts: 0, kill_at, known };
+        let mut kill = Self {
+            order,
+            locator,
+            first: first.collect(),
+            reappeared: Vec::new(),
+            restarts: 0,
+            kill_at,
+            known,
+            handled,
+        };
         for signalled in &mut kill.first {
             signalled.send(first_signal)?;
         }
@@ -140,8 +175,13 @@ impl Kill {
     }
 
     fn kill_what_reappeared(&mut self) {
+        let stamp = PidfileStamp::of(&self.locator);
+        if stamp.is_some() && stamp == self.handled {
+            return;
+        }
         // While it is down nothing is found: that is how it should be.
         let Ok(found) = find_processes(&self.locator, self.order.called.as_deref()) else { return };
+        self.handled = stamp;
         let mut is_restart = false;
         for process in found {
             let identity = (process.pid(), process.start());
@@ -184,7 +224,6 @@ fn is_deadly(signal: Signal) -> bool {
 mod tests {
     use super::*;
     use crate::process::testing::Doomed;
-    use squall_experiments::target::ProcessLocator;
     use std::process::{Child, Command};
 
     fn order(signal: Signal) -> KillOrder {
@@ -262,5 +301,28 @@ mod tests {
         let mut third = start();
         kill.tend();
         assert!(third.try_wait().unwrap().is_none(), "after the revert nothing is killed");
+    }
+    #[test]
+    fn a_stranger_that_got_the_number_of_a_dead_process_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let pidfile = folder.path().join("pid");
+        let write = |pid: u32| fs::write(&pidfile, format!("{pid:10}")).unwrap();
+        let mut first = Doomed::spawn(Command::new("sleep").arg("100"));
+        write(first.id());
+        let written = fs::metadata(&pidfile).unwrap().modified().unwrap();
+        let locator = Locator { process: Some(ProcessLocator::Pidfile(pidfile.clone())), netns: None };
+        let order = KillOrder { hold_down: true, ..order(Signal::KILL) };
+        let mut kill = Kill::inject(order, locator, hold(&first)).unwrap();
+        eventually(&mut kill, |kill| kill.first[0].exited);
+        first.wait().unwrap();
+        // The old pidfile, to the nanosecond; only whom its number means has changed.
+        let mut stranger = Doomed::spawn(Command::new("sleep").arg("100"));
+        write(stranger.id());
+        fs::File::options().write(true).open(&pidfile).unwrap().set_modified(written).unwrap();
+        kill.tend();
+        assert!(stranger.try_wait().unwrap().is_none() && kill.restarts == 0);
+        write(stranger.id());
+        eventually(&mut kill, |kill| kill.restarts == 1);
+        stranger.wait().unwrap();
     }
 }

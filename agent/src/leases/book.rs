@@ -16,6 +16,8 @@ const HUNG_AFTER: Duration = Duration::from_secs(2);
 const REVERT_TAKES: Duration = Duration::from_secs(5);
 /// Ended faults that are remembered for late retries.
 const REMEMBERED: usize = 1024;
+/// Runs whose epoch is remembered: more than can be going on, so that what is forgotten is long over.
+const RUNS: usize = 4096;
 /// Faults that are held at most: each costs a thread.
 const MOST_FAULTS: usize = 512;
 
@@ -24,6 +26,8 @@ const MOST_FAULTS: usize = 512;
 pub struct Leases {
     faults: BTreeMap<FaultId, Lease>,
     epochs: BTreeMap<RunId, u64>,
+    /// The runs in `epochs`, the oldest first.
+    runs: VecDeque<RunId>,
     /// Ended faults, the oldest first.
     ended: VecDeque<FaultId>,
     /// Reverted before they arrived: refused if they come after all.
@@ -72,7 +76,8 @@ impl Leases {
         undone: impl IntoIterator<Item = (Fence, Order, Timestamp)>,
         now: BootTime,
     ) -> Self {
-        let mut leases = Self { epochs, ..Self::default() };
+        let runs = epochs.keys().cloned().collect();
+        let mut leases = Self { epochs, runs, ..Self::default() };
         for (fence, order, since) in undone {
             let fault = order.id.clone();
             let state = State::Ended(End::Reverted(EndCause::AgentRestart));
@@ -145,6 +150,11 @@ impl Leases {
     /// How many faults are not over.
     pub fn active(&self) -> usize {
         self.faults.values().filter(|lease| !lease.is_over()).count()
+    }
+
+    /// The highest epoch seen of each run.
+    pub fn epochs(&self) -> impl Iterator<Item = Fence> {
+        self.epochs.iter().map(|(run, epoch)| Fence { run: run.clone(), epoch: *epoch })
     }
 
     /// The order of a fault, and who gave it when.
@@ -366,7 +376,14 @@ impl Leases {
             }),
             Some(highest) if *highest == fence.epoch => Ok(()),
             _ => {
-                self.epochs.insert(fence.run.clone(), fence.epoch);
+                if self.epochs.insert(fence.run.clone(), fence.epoch).is_none() {
+                    self.runs.push_back(fence.run.clone());
+                }
+                if self.runs.len() > RUNS
+                    && let Some(oldest) = self.runs.pop_front()
+                {
+                    self.epochs.remove(&oldest);
+                }
                 acts.push(Act::RecordEpoch(fence.clone()));
                 Ok(())
             }

@@ -96,3 +96,37 @@ fn write(mut ledger: Ledger, inbox: &Receiver<Job>) {
 fn explain(error: &LedgerError) -> String {
     crate::explain(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_experiments::fault::Fence;
+    use squall_experiments::name::{FaultId, RunId};
+    use std::fs;
+
+    #[test]
+    fn what_is_handed_in_is_written_in_order_and_a_long_ledger_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger");
+        let kept = || Entry::Epoch(Fence { run: RunId::new("r"), epoch: 2 });
+        let writer = LedgerWriter::start(Ledger::begin_anew(&path, &[]).unwrap()).unwrap();
+        let long = FaultId::new("x".repeat(10_000));
+        writer.compact(vec![kept()]);
+        for _ in 0..30 {
+            writer.note(Entry::Ended(long.clone()));
+        }
+        let (answer, answered) = mpsc::channel();
+        let (seen, long_ago) = (path.clone(), 30);
+        writer.sync(Entry::Ended(FaultId::new("last")), move |result| {
+            let lines = fs::read_to_string(seen).unwrap().lines().count();
+            answer.send((result, lines)).unwrap();
+        });
+        assert_eq!(answered.recv().unwrap(), (Ok(()), long_ago + 1), "a short ledger was not written anew");
+        writer.compact(vec![kept()]);
+        writer.note(Entry::Ended(FaultId::new("after")));
+        writer.finish();
+        let text = fs::read_to_string(&path).unwrap();
+        let entries: Vec<Entry> = text.lines().map(|line| Entry::read(line).unwrap()).collect();
+        assert_eq!(entries, [kept(), Entry::Ended(FaultId::new("after"))]);
+    }
+}

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Command;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The instance's addresses.
@@ -16,6 +17,7 @@ pub const OTHER4: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 99, 0, 3));
 pub const OTHER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 0, 3));
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
+static SWEEP: Once = Once::new();
 
 /// The instance `here`, its `peer`, and `vA` <-> `vB` between them.
 pub struct World {
@@ -30,7 +32,13 @@ pub struct Namespace {
 }
 
 impl World {
-    pub fn new() -> Self {
+    /// `None`: not as root here; the test has run in a user namespace of its own instead, or says that it is skipped.
+    pub fn new() -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            again_in_a_user_namespace();
+            return None;
+        }
+        SWEEP.call_once(sweep);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let (here, peer) = (Namespace::new("here", number), Namespace::new("peer", number));
         let world = Self { here, peer };
@@ -56,7 +64,7 @@ impl World {
         }
         world.here.ip(&["link", "set", "vA", "up"]);
         world.peer.ip(&["link", "set", "vB", "up"]);
-        world
+        Some(world)
     }
 }
 
@@ -102,6 +110,33 @@ impl AsFd for Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         let _ = Command::new("ip").args(["netns", "delete", &self.name]).status();
+    }
+}
+
+/// Runs the calling test once more, as root of a new user namespace with a `/run` of its own.
+fn again_in_a_user_namespace() {
+    let unshare = |command: &[&str]| {
+        Command::new("unshare").args(["--user", "--map-root-user", "--mount", "--net"]).args(command).status()
+    };
+    if !unshare(&["true"]).is_ok_and(|status| status.success()) {
+        println!("skipped: needs root");
+        return;
+    }
+    let program = std::env::current_exe().unwrap();
+    let test = std::thread::current().name().expect("libtest names its threads after tests").to_owned();
+    let script = "mount -t tmpfs none /run && exec \"$0\" --exact \"$1\" --nocapture";
+    let status = unshare(&["sh", "-c", script, program.to_str().unwrap(), &test]).unwrap();
+    assert!(status.success(), "{test} failed in a user namespace");
+}
+
+/// Removes what tests left that were killed: namespaces that carry the number of a process that is gone.
+fn sweep() {
+    for entry in std::fs::read_dir("/run/netns").into_iter().flatten().flatten() {
+        let name = entry.file_name().into_string().unwrap_or_default();
+        let maker = name.strip_prefix("squall-test-").and_then(|rest| rest.split('-').next());
+        if maker.is_some_and(|pid| !std::path::Path::new("/proc").join(pid).exists()) {
+            let _ = Command::new("ip").args(["netns", "delete", &name]).status();
+        }
     }
 }
 

@@ -188,6 +188,7 @@ impl Seen {
         let (faults, running) = (BTreeMap::new(), BTreeSet::new());
         let mut seen = Self { faults, running, begun: Vec::new(), ends: BTreeMap::new(), values };
         let mut known = BTreeMap::new();
+        let mut on = BTreeSet::new();
         for entry in &record.entries {
             match &entry.what {
                 What::Command(command) => seen.command(command, entry.at, record, &known),
@@ -195,10 +196,16 @@ impl Seen {
                     known.insert(*step, found.instances.clone());
                 }
                 What::Event(Event::Agent { fault, event, .. }) => {
+                    let one_shot = seen.faults.get(fault).is_some_and(|left| left.order.fault.is_one_shot());
                     let gone = match event {
-                        AgentEvent::Refused { .. } | AgentEvent::Done { .. } => true,
+                        AgentEvent::Refused { .. } => !on.contains(fault),
+                        AgentEvent::Done { .. } => one_shot,
                         AgentEvent::Reverted { differences, .. } => differences.is_empty(),
-                        AgentEvent::On { .. } | AgentEvent::Seen { .. } | AgentEvent::RevertFailed { .. } => false,
+                        AgentEvent::On { .. } => {
+                            on.insert(fault.clone());
+                            false
+                        }
+                        AgentEvent::Seen { .. } | AgentEvent::RevertFailed { .. } => false,
                     };
                     if gone {
                         seen.faults.remove(fault);

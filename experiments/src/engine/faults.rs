@@ -51,6 +51,8 @@ pub(super) struct FaultRun {
     pub(super) patience: Duration,
     pub(super) sent: Moment,
     pub(super) state: State,
+    /// Whether its agent ever said that it is on.
+    pub(super) was_on: bool,
     /// When the first revert was asked for.
     pub(super) asked: Option<Moment>,
     /// When it was over.
@@ -152,6 +154,7 @@ impl Faults {
         match event {
             AgentEvent::On { backend } => {
                 fault.backend = Some(backend);
+                fault.was_on = true;
                 if fault.state == State::Sent {
                     fault.state = State::On;
                 }
@@ -163,8 +166,15 @@ impl Faults {
             }
             AgentEvent::Done { evidence } => {
                 fault.evidence = Some(evidence);
-                fault.finish(State::Done, now);
+                // What lasts is gone when it is reverted, whatever it has done so far.
+                if fault.order.fault.is_one_shot() {
+                    fault.finish(State::Done, now);
+                }
                 None
+            }
+            AgentEvent::Refused { refusal } if fault.was_on => {
+                // Another runner's fence, say: what is on stays on until its agent says that it is gone.
+                Some(Trouble::Error(refused(&who, &fault.node, &refusal)))
             }
             AgentEvent::Refused { refusal } => {
                 let asked = fault.asked.is_some();

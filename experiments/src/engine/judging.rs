@@ -109,7 +109,7 @@ impl Engine {
                 None => {}
                 Some(Alarm::True(reason)) => self.ending.abort(format!("the safety stop became true: {reason}")),
                 Some(Alarm::Blind(reason)) => {
-                    self.ending.blind.get_or_insert(format!("the safety stop went blind: {reason}"));
+                    self.ending.blind.get_or_insert(reason);
                 }
             }
         }

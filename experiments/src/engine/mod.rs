@@ -1,5 +1,23 @@
 //! The run as a state machine: events in, commands out.
+//!
+//! # What a shell owes the engine
+//!
+//! | command | answered by | given up after |
+//! |---|---|---|
+//! | `Preflight` | `PreflightPassed`, `PreflightFailed` | 120 s: error |
+//! | `Resolve` | `TargetsResolved`, `TargetsRefused` | 30 s: error |
+//! | `Inject` | `Agent` with `On`, `Done` or `Refused` | 20 s and the grace: error, reverted |
+//! | `Revert` | `Agent` with `Reverted`, for faults the agent never knew as well | 25 s: may remain |
+//! | `Begin` with a timeout | `ActionEnded` | the timeout and 20 s: error, stopped |
+//! | `Stop` | `ActionEnded`; `NotStarted` for what does not run | 20 s: may remain |
+//! | `Watch` | `Observed`, `Unobserved`, again and again; once for `once` | 60 s for `once` |
+//!
+//! Between them it sends `TimePassed` at [`Engine::next_deadline`]. Nothing that is answered late, twice or
+//! not at all keeps a run from its end, or a fault from its revert.
+//!
+//! A record is closed after a crash by [`leftovers`] and [`close`], which need no engine.
 mod actions;
+mod aim;
 mod baseline;
 pub(crate) mod bounds;
 mod claims;
@@ -20,7 +38,7 @@ mod steps;
 mod watches;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use command::{Command, WatchOrder};
 pub use crash::{LeftFault, LeftUndo, Leftovers, Reverted, close, leftovers, undo_failure};

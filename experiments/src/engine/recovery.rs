@@ -146,7 +146,6 @@ impl Engine {
 
     pub(super) fn advance_clean_up(&mut self) {
         self.close_all_watches();
-        // Faults that nobody has confirmed yet are asked for again: a late word still counts.
         if self.take_back_newest_first(|_| true) {
             self.finish();
         }

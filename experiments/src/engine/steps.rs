@@ -57,7 +57,8 @@ impl Engine {
             Some(_) => {}
             None => {
                 // A claim that is asked at the last step's end is answered before this one changes anything.
-                if self.is_asking_once() {
+                // And once anything ends the method, in this branch or another, nothing new begins.
+                if self.is_asking_once() || self.ending.is_set() {
                     return false;
                 }
                 self.begin_step(step);

@@ -250,11 +250,15 @@ impl Engine {
         };
         let Ok(source) = fill::source(&run.source, &self.values()) else { return };
         // A step's targets, once known, do not change; those of an `every` do, and the first shot opens it.
+        let from = match run.purpose {
+            Purpose::WaitFor(_) => self.now,
+            Purpose::Claim(_) | Purpose::Once(_) | Purpose::Witness(_) | Purpose::Result(_) => self.watching_from(),
+        };
         let since = match &source {
             Source::Query(_) => {
-                let back = looks_back(&source, run.observed.sampling);
-                SignedDuration::try_from(back + (self.now.elapsed.saturating_sub(self.watching_from().elapsed)))
-                    .unwrap_or(SignedDuration::MAX)
+                let ago = self.now.elapsed.saturating_sub(from.elapsed);
+                let back = looks_back(&source, run.observed.sampling).saturating_add(ago);
+                SignedDuration::try_from(back).unwrap_or(SignedDuration::MAX)
             }
             Source::Http { .. } | Source::Exec { .. } | Source::Step(_) => SignedDuration::ZERO,
         };

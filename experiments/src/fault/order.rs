@@ -73,6 +73,13 @@ pub enum OrderFault {
     Network(NetworkOrder),
 }
 
+impl OrderFault {
+    /// Whether it is over once it has happened: a signal, unless the instance is held down.
+    pub fn is_one_shot(&self) -> bool {
+        matches!(self, Self::Kill { hold_down: false, .. })
+    }
+}
+
 /// What happens to which packets. `partition` stands alone; `delay`, `jitter` and `loss` combine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -85,7 +85,10 @@ pub(super) fn judge_becomes(
             // A series that vanishes just then may be all that changed.
             let after = later(edges.last, subject.half_intervals(4));
             if !found.is_passed() {
-                found
+                match cover(deadline) {
+                    Err(thin) if settled >= deadline => Found::inconclusive(thin).changed(edges),
+                    Ok(()) | Err(_) => found,
+                }
             } else if matches!(subject.source, Source::Step(_)) {
                 stays(subject, becoming, edges, settled, place, found)
             } else if settled < after {

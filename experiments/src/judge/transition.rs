@@ -167,6 +167,8 @@ pub(super) fn changes(subject: &Subject<'_>, series: &[Required<'_>], question: 
             break;
         }
         match change(subject, &reader, one, question) {
+            // Too late for certain: whatever the others did.
+            Change::Seen(edges) if edges.first > question.deadline => return Changes::Seen(edges),
             Change::Seen(edges) => last = Some(join(last, edges)),
             Change::Born(edges) => {
                 born = true;

@@ -193,7 +193,7 @@ fn effect_in_words(effect: Effect) -> &'static str {
     }
 }
 
-fn way_in_words(direction: Direction) -> &'static str {
+pub(super) fn way_in_words(direction: Direction) -> &'static str {
     match direction {
         Direction::Egress => "egress",
         Direction::Ingress => "ingress",
@@ -309,36 +309,4 @@ fn addresses(instances: &[&Instance], ground: Ground<'_>) -> Result<Vec<Cidr>, C
         }
     }
     Ok(blocks.into_iter().collect())
-}
-
-/// A fault in a few words: `network delay 400ms jitter 40ms`.
-pub(crate) fn fault_in_words(fault: &Fault) -> String {
-    let mut words = vec![fault.word().to_owned()];
-    match fault {
-        Fault::Kill(kill) => {
-            words.push(kill.signal.to_string());
-            words.extend(kill.process.iter().map(|process| format!("process {process}")));
-            words.extend(kill.grace.iter().map(|grace| format!("grace {grace}")));
-        }
-        Fault::Pause(pause) => words.extend(pause.process.iter().map(|process| format!("process {process}"))),
-        Fault::Network(network) => {
-            words.extend(network.partition.then(|| "partition".to_owned()));
-            words.extend(network.delay.iter().map(|delay| format!("delay {delay}")));
-            words.extend(network.jitter.iter().map(|jitter| format!("jitter {jitter}")));
-            words.extend(network.loss.iter().map(|loss| format!("loss {loss}")));
-            words.extend(network.direction.iter().map(|way| way_in_words(*way).to_owned()));
-            if !network.ports.is_empty() {
-                let ports: Vec<String> = network.ports.iter().map(ToString::to_string).collect();
-                words.push(format!("ports {}", ports.join(", ")));
-            }
-        }
-        Fault::ZoneLoss(zone) => words.push(
-            match zone.mode {
-                ZoneLossMode::Isolate => "isolate",
-                ZoneLossMode::Power => "power",
-            }
-            .to_owned(),
-        ),
-    }
-    words.join(" ")
 }

@@ -7,7 +7,7 @@ use super::Bounds;
 use super::refers::instants;
 use crate::claim::{Source, Verb};
 use crate::engine::bounds;
-use crate::experiment::{Action, Event, Experiment, Inject, Lasting, Perform, Step, StepId, StepKind, Undo};
+use crate::experiment::{Event, Experiment, Inject, Lasting, Perform, Step, StepId, StepKind, Undo};
 use crate::fault::Fault;
 use crate::name::StepName;
 use std::collections::{BTreeMap, BTreeSet};
@@ -154,15 +154,4 @@ impl Lengths {
 
 fn plus(at: Bounds, least: Duration, most: Duration) -> Bounds {
     Bounds { earliest: at.earliest + least, latest: at.latest + most }
-}
-
-/// What an action does, in a few words.
-pub(crate) fn action_in_words(action: &Action) -> String {
-    match action {
-        Action::Exec(program) => {
-            let words: Vec<String> = program.command.iter().map(ToString::to_string).collect();
-            format!("exec {}", words.join(" "))
-        }
-        Action::Http(request) => format!("http {} {}", request.method, request.url),
-    }
 }

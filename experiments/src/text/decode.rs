@@ -2,7 +2,7 @@
 //! are noted and skipped, and [`Spot`](super::Spot) and [`Value`](super::Value) turn what does not fit into `None`.
 
 use super::literal::{Complaint, SPOT, VALUE};
-use super::{Code, Kind, Node, Problem, Problems, Span, Spot};
+use super::{Code, Kind, Node, Problem, Problems, Span, Spot, nearest};
 use serde::de::value::{SeqDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -126,9 +126,13 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
         match &self.node.kind {
-            Kind::Mapping(pairs) => {
-                visitor.visit_map(Pairs { decoder: self, fields: None, pairs: pairs.iter(), value: None })
-            }
+            Kind::Mapping(pairs) => visitor.visit_map(Pairs {
+                decoder: self,
+                fields: None,
+                pairs: pairs.iter(),
+                value: None,
+                guessed: Vec::new(),
+            }),
             _ => Err(self.wrong_shape("a map")),
         }
     }
@@ -152,9 +156,13 @@ impl<'de> de::Deserializer<'de> for Decoder<'_> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         match &self.node.kind {
-            Kind::Mapping(pairs) => {
-                visitor.visit_map(Pairs { decoder: self, fields: Some(fields), pairs: pairs.iter(), value: None })
-            }
+            Kind::Mapping(pairs) => visitor.visit_map(Pairs {
+                decoder: self,
+                fields: Some(fields),
+                pairs: pairs.iter(),
+                value: None,
+                guessed: Vec::new(),
+            }),
             _ => Err(self.wrong_shape(&format!("a map with {}", listed(fields)))),
         }
     }
@@ -235,10 +243,17 @@ impl<'de> de::SeqAccess<'de> for ValueParts<'_> {
     type Error = Failure;
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failure> {
         self.1 += 1;
-        match self.1 {
-            1 => seed.deserialize(self.0.span().start.into_deserializer()).map(Some),
-            2 => seed.deserialize(self.0.span().end.into_deserializer()).map(Some),
-            _ => match &self.0.node.kind {
+        let key = || self.0.key.map_or_else(|| self.0.span(), |key| key.span.clone());
+        let offset = match self.1 {
+            1 => Some(self.0.span().start),
+            2 => Some(self.0.span().end),
+            3 => Some(key().start),
+            4 => Some(key().end),
+            _ => None,
+        };
+        match offset {
+            Some(offset) => seed.deserialize(offset.into_deserializer()).map(Some),
+            None => match &self.0.node.kind {
                 Kind::Scalar(scalar) => {
                     let read = seed.deserialize(SeqDeserializer::new(scalar.pass().into_iter()));
                     read.map(Some).map_err(|failure| {
@@ -269,6 +284,8 @@ struct Pairs<'a> {
     fields: Option<&'static [&'static str]>,
     pairs: std::slice::Iter<'a, (Node, Node)>,
     value: Option<(&'a Node, &'a Node)>,
+    /// Keys that misspelt ones were taken for.
+    guessed: Vec<&'static str>,
 }
 
 impl<'de> de::MapAccess<'de> for Pairs<'_> {
@@ -291,7 +308,17 @@ impl<'de> de::MapAccess<'de> for Pairs<'_> {
                     .suggest(&text, fields.iter().copied());
                 self.decoder
                     .note(Complaint { code: problem.code, message: problem.message, hint: problem.hint }, &key.span);
-                continue;
+                // Reading on as if it were spelt right spares the author a complaint about what is missing.
+                let near = nearest(&text, fields.iter().copied());
+                let Some(near) =
+                    near.filter(|near| !self.guessed.contains(near) && self.decoder.node.get(near).is_none())
+                else {
+                    continue;
+                };
+                self.guessed.push(near);
+                self.value = Some((key, value));
+                let name: StrDeserializer<'_, Failure> = near.into_deserializer();
+                return seed.deserialize(name).map(Some);
             }
             self.value = Some((key, value));
             let name: StrDeserializer<'_, Failure> = text.as_str().into_deserializer();

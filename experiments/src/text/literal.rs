@@ -21,6 +21,8 @@ pub struct Spot<T> {
 pub struct Value<T> {
     /// Where it stands.
     pub span: Span,
+    /// Where its key stands; in a list, where it stands itself.
+    pub key: Span,
     /// What stands there.
     pub value: Option<T>,
 }
@@ -96,9 +98,9 @@ impl Scalar {
         let Some(text) = self.lenient()? else { return Ok(None) };
         let becomes = match self.bare {
             Bare::Text => return Ok(Some(text)),
-            Bare::Null => return Err(Complaint::plain(Code::EmptyValue, "the value is empty")),
-            Bare::Boolean(_) | Bare::Ambiguous(_) => "a truth value",
-            Bare::Whole | Bare::Number => "a number",
+            Bare::Null => return Ok(None),
+            Bare::Boolean(_) | Bare::Ambiguous(_) => "a truth value to YAML",
+            Bare::Whole | Bare::Number => "a number to YAML",
         };
         Err(quote(&text, becomes))
     }
@@ -106,11 +108,15 @@ impl Scalar {
     /// The text where a number may stand as well.
     ///
     /// # Errors
-    /// When it holds what only the run knows.
+    /// When it is empty, or holds what only the run knows.
     pub fn lenient(&self) -> Result<Option<String>, Complaint> {
         if let Some(hole) = self.hole() {
             let message = format!("`${{{hole}}}` has no value before the run; here a fixed one is needed");
             return Err(Complaint::new(Code::HoleNotHere, message, "write the value, or use a parameter"));
+        }
+        // The parser gives `~` for a value that is not there.
+        if self.bare == Bare::Null {
+            return Err(Complaint::plain(Code::EmptyValue, "the value is empty"));
         }
         Ok(self.text())
     }
@@ -124,7 +130,7 @@ impl Scalar {
         let Some(text) = self.lenient()? else { return Ok(None) };
         match self.bare {
             Bare::Text | Bare::Whole | Bare::Null => Ok(Some(text)),
-            Bare::Boolean(_) | Bare::Ambiguous(_) => Err(quote(&text, "a truth value")),
+            Bare::Boolean(_) | Bare::Ambiguous(_) => Err(quote(&text, "a truth value to YAML")),
             Bare::Number => Err(quote(&text, "a fraction, which Kubernetes refuses here")),
         }
     }
@@ -144,7 +150,7 @@ impl Scalar {
 }
 
 fn quote(text: &str, becomes: &str) -> Complaint {
-    Complaint::new(Code::NeedsQuotes, format!("`{text}` is {becomes} to YAML"), format!("quote it: `\"{text}\"`"))
+    Complaint::new(Code::NeedsQuotes, format!("`{text}` is {becomes}"), format!("quote it: `\"{text}\"`"))
 }
 
 pub(super) const SPOT: &str = "$squall::Spot";
@@ -178,11 +184,11 @@ impl<'de, T: Literal> Deserialize<'de> for Value<T> {
                 f.write_str("a value from squall's own decoder")
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value<T>, A::Error> {
-                let start = seq.next_element()?.unwrap_or(0);
-                let end = seq.next_element()?.unwrap_or(0);
+                let mut offset = || seq.next_element().map(Option::unwrap_or_default);
+                let (span, key) = (offset()?..offset()?, offset()?..offset()?);
                 // The decoder has noted what is wrong with it.
                 let passed: Option<Passed<T>> = seq.next_element().unwrap_or(None);
-                Ok(Value { span: start..end, value: passed.and_then(|passed| passed.0) })
+                Ok(Value { span, key, value: passed.and_then(|passed| passed.0) })
             }
         }
         deserializer.deserialize_newtype_struct(VALUE, ValueVisitor(PhantomData))

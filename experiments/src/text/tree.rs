@@ -66,7 +66,8 @@ pub(crate) fn documents(text: &str, problems: &mut Problems) -> Vec<Node> {
                 let message = format!("this is not YAML: {}", error.info().lines().next().unwrap_or_default());
                 // Behind a trap the parser's own complaint is noise.
                 if builder.problems.found.len() == before || repaired.spans.is_empty() {
-                    builder.problems.note(Code::Syntax, &span, message);
+                    let hint = "look at the indentation, quotes and brackets of this line and the one before";
+                    builder.problems.note(Code::Syntax, &span, message).hint = Some(hint.into());
                 }
                 return roots;
             }

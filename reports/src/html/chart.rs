@@ -198,13 +198,16 @@ fn draw_band(svg: &mut Svg, plot: &Plot, band: Band, heights: Heights, wanted: &
 
 /// Writes the condition at the edge of its band, on the inside.
 fn name_band(svg: &mut Svg, band: Band, heights: Heights, wanted: &str) {
-    let below = band.low.is_infinite() || band.low == band.high && heights.y(band.high) - heights.top < 24.0;
+    let (upper, lower) = (heights.y(band.high), heights.y(band.low));
+    // Inside the band, or outside where the plot ends too soon.
     let y = if band.low == band.high {
-        heights.y(band.low) + if below { 19.0 } else { -9.0 }
-    } else if below {
-        heights.y(band.high) + 15.0
+        if upper - heights.top < 24.0 { upper + 19.0 } else { upper - 9.0 }
+    } else if band.low.is_infinite() {
+        if heights.bottom - upper < 22.0 { upper - 6.0 } else { upper + 15.0 }
+    } else if lower - heights.top < 22.0 {
+        lower + 15.0
     } else {
-        heights.y(band.low) - 6.0
+        lower - 6.0
     };
     let text = match (band.unwanted, band.low == band.high) {
         (true, _) => format!("must not be {wanted}"),

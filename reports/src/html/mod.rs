@@ -2,9 +2,11 @@
 //!
 //! Whatever came from outside (names, labels, queries, output of commands) is text: the template
 //! escapes it, and charts are built from elements whose text and attributes are escaped where they
-//! are written ([`svg`]). Nothing else is ever marked as safe.
+//! are written ([`svg`]). Besides charts only sentences are marked as safe, whose words in backticks
+//! become code after everything has been escaped ([`prose`]).
 mod chart;
 mod page;
+mod prose;
 mod scale;
 mod svg;
 mod timeline;

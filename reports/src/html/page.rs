@@ -1,6 +1,7 @@
 //! The page's content: a view put into the words and drawings that the template lays out.
 
 use super::chart::{Chart, Window, chart};
+use super::prose::prose;
 use super::timeline::timeline;
 use crate::view::{ClaimView, FaultView, LogLine, Span, StepView, View, WatchView};
 use crate::words::{self, State};
@@ -29,9 +30,9 @@ struct Page<'v> {
     mark: &'static str,
     word: String,
     class: &'static str,
-    meaning: &'static str,
+    meaning: String,
     placebo: Option<Vec<(&'static str, String)>>,
-    reasons: &'v [String],
+    reasons: Vec<String>,
     remaining: &'v [RemainingFault],
     facts: Vec<(&'static str, String)>,
     recovery: Option<String>,
@@ -135,9 +136,9 @@ impl<'v> Page<'v> {
             mark: view.standing.mark(),
             word: view.standing.word(),
             class: view.standing.class(),
-            meaning: view.standing.meaning(header.placebo),
+            meaning: prose(view.standing.meaning(header.placebo)),
             placebo: header.placebo.then(|| placebo(view)),
-            reasons: view.reasons(),
+            reasons: view.reasons().iter().map(|reason| prose(reason)).collect(),
             remaining: view.remaining(),
             facts: facts(view),
             recovery: recovery.map(words::recovery),
@@ -155,7 +156,7 @@ impl<'v> Page<'v> {
                 .iter()
                 .map(|(name, value)| (name.to_string(), value.clone()))
                 .collect(),
-            notes,
+            notes: notes.iter().map(|note| prose(note)).collect(),
             again: &header.again,
             file: &header.file,
             text: &header.text,
@@ -200,7 +201,7 @@ fn claim_card(view: &ClaimView<'_>, windows: &[Window]) -> Card {
         id,
         name: view.claim.name.to_string(),
         state: view.state.clone(),
-        reason: view.judged.map(|judged| judged.reason.clone()).unwrap_or_default(),
+        reason: view.judged.map(|judged| prose(&judged.reason)).unwrap_or_default(),
         allowed: view.allowed.clone(),
         measure: view.measure.clone().unwrap_or_default(),
         source: view.source.clone(),
@@ -242,7 +243,7 @@ fn watch_card(view: &WatchView<'_>, windows: &[Window]) -> Card {
         reason: view
             .judged
             .filter(|_| view.kind == WatchKind::WaitFor)
-            .map(|judged| judged.reason.clone())
+            .map(|judged| prose(&judged.reason))
             .unwrap_or_default(),
         allowed: view.allowed.clone(),
         measure: String::new(),
@@ -284,8 +285,8 @@ fn fault_group(view: &View<'_>, step: &StepView<'_>) -> Option<FaultGroup> {
         judged: step.witness.map(|witness| {
             let without: Vec<&str> = witness.without.iter().map(|name| name.as_str()).collect();
             let without =
-                if without.is_empty() { String::new() } else { format!("Without evidence: {}.", without.join(", ")) };
-            (State::of_witness(witness.outcome), witness.reason.clone(), without)
+                if without.is_empty() { String::new() } else { format!("(without evidence: {})", without.join(", ")) };
+            (State::of_witness(witness.outcome), prose(&witness.reason), without)
         }),
         population: if population > 0 { format!("{planned} of {population} that match") } else { String::new() },
         faults,

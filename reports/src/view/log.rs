@@ -20,6 +20,13 @@ pub(crate) struct LogLine {
     pub(crate) text: String,
 }
 
+impl LogLine {
+    /// Its time, to tell apart what happens within a scrape.
+    pub(crate) fn time(&self) -> String {
+        format!("{:.2} s", self.at.0)
+    }
+}
+
 /// Every entry; answers of watched sources that follow each other are one line.
 pub(super) fn log(record: &Record, steps: &[StepView<'_>]) -> Vec<LogLine> {
     let label =

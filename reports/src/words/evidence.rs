@@ -6,9 +6,10 @@ use squall_experiments::fault::{EndCause, Evidence, Refusal, RefusalKind};
 /// What a fault did to its target.
 pub(crate) fn evidence(evidence: &Evidence) -> String {
     match evidence {
+        Evidence::Packets { dropped: 0, delayed: 0, .. } => "not one packet was touched".to_owned(),
         Evidence::Packets { dropped, delayed, bytes, delay } => {
             let mut parts = Vec::new();
-            if *dropped > 0 || *delayed == 0 {
+            if *dropped > 0 {
                 parts.push(format!("{} dropped", packets(*dropped)));
             }
             if *delayed > 0 {

@@ -149,13 +149,15 @@ pub(crate) fn span(length: Duration) -> String {
     seconds(length.as_secs_f64())
 }
 
-/// Between two lengths of time: `1.2 to 1.4 s`; one length where both read the same.
+/// Between two lengths of time: `1.2 to 1.4 s`, `at most 200 ms`; one length where both read the same.
 pub(crate) fn range(least: Duration, most: Duration) -> String {
     let (low, low_unit) = parts(least.as_secs_f64());
     let (high, high_unit) = parts(most.as_secs_f64());
     if (&low, low_unit) == (&high, high_unit) {
         format!("{high} {high_unit}")
-    } else if low_unit == high_unit || low == "0" {
+    } else if least.is_zero() {
+        format!("at most {high} {high_unit}")
+    } else if low_unit == high_unit {
         format!("{low} to {high} {high_unit}")
     } else {
         format!("{low} {low_unit} to {high} {high_unit}")
@@ -197,7 +199,7 @@ mod tests {
         let millis = Duration::from_millis;
         assert_eq!(range(millis(1200), millis(1400)), "1.2 to 1.4 s");
         assert_eq!(range(millis(900), millis(1100)), "900 ms to 1.1 s");
-        assert_eq!(range(millis(0), millis(200)), "0 to 200 ms");
+        assert_eq!(range(millis(0), millis(200)), "at most 200 ms");
         assert_eq!(range(millis(500), millis(500)), "500 ms");
     }
 

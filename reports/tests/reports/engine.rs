@@ -21,6 +21,9 @@ struct World {
     queue: BTreeMap<(Duration, usize), Event>,
     watched: BTreeSet<WatchName>,
     sampled: Duration,
+    /// When the first order was sent, and the first revert.
+    on: f64,
+    off: f64,
 }
 
 impl World {
@@ -86,11 +89,13 @@ impl World {
                 self.later(50, Event::TargetsResolved { step, shot, found: Box::new(found) });
             }
             Command::Inject { node, order } => {
+                self.on = self.on.min(self.now.as_secs_f64());
                 let backend = "NFQUEUE".to_owned();
                 self.agent(50, node.clone(), order.id.clone(), AgentEvent::On { backend });
                 self.agent(900, node, order.id, AgentEvent::Seen { evidence });
             }
             Command::Revert { node, fault } => {
+                self.off = self.off.min(self.now.as_secs_f64());
                 let cause = EndCause::Asked;
                 let gone = AgentEvent::Reverted { cause, evidence: Some(evidence), differences: Vec::new() };
                 self.agent(80, node, fault, gone);
@@ -110,23 +115,34 @@ impl World {
         }
     }
 
+    /// Slow while the fault is on; the breaker opens 0.7 s later and closes 2.3 s after its end.
+    fn value(&self, watch: &str, at: f64) -> f64 {
+        let slow = (self.on..self.off).contains(&at);
+        let open = (self.on + 0.7..self.off + 2.3).contains(&at);
+        match watch {
+            "payments-slow" => 0.004 + 0.4 * f64::from(u8::from(slow)),
+            "breaker-opens" | "breaker-closes" => f64::from(u8::from(open)),
+            "checkout-stays-fast" => 0.03 + 0.4 * f64::from(u8::from(slow && !open)),
+            _ => 0.9995,
+        }
+    }
+
     fn sample(&mut self) {
         let (from, until) = (self.sampled.as_secs_f64(), self.now.as_secs_f64());
         self.sampled = self.now;
         for watch in self.watched.clone() {
-            let samples: Vec<Sample> = (1..=5)
-                .map(|place| from + (until - from) * f64::from(place) / 5.0)
-                .map(|at| Sample(time(at), Reading::Number(1.0)))
-                .collect();
-            let chunk = Chunk {
-                from: time(from),
-                until: time(until),
-                settled: time(from - 1.0),
-                values: vec![Series { labels: Labels::new(), samples }],
-                leaves: Vec::new(),
-                scraped: Vec::new(),
-                warnings: Vec::new(),
+            let series = |value: &dyn Fn(f64) -> f64| {
+                let times = (1..=5).map(|place| from + (until - from) * f64::from(place) / 5.0);
+                let samples = times.map(|at| Sample(time(at), Reading::Number(value(at)))).collect();
+                vec![Series { labels: Labels::new(), samples }]
             };
+            let counted = watch.0 == "customers-keep-succeeding";
+            let values = if counted { Vec::new() } else { series(&|at| self.value(&watch.0, at)) };
+            let count = |share: f64| series(&move |at| (at * 120.0 * share).floor());
+            let leaves = if counted { vec![count(0.998), count(1.0)] } else { Vec::new() };
+            let settled = time(from - 1.0);
+            let (from, until) = (time(from), time(until));
+            let chunk = Chunk { from, until, settled, values, leaves, scraped: Vec::new(), warnings: Vec::new() };
             self.step(Event::Observed { watch, chunk: Box::new(chunk) });
         }
     }
@@ -142,6 +158,8 @@ fn what_the_engine_records_is_what_the_report_shows() {
         queue: BTreeMap::new(),
         watched: BTreeSet::new(),
         sampled: Duration::ZERO,
+        on: f64::INFINITY,
+        off: f64::INFINITY,
     };
     let record = world.run();
     let report = squall_reports::json(&record);
@@ -163,5 +181,7 @@ fn what_the_engine_records_is_what_the_report_shows() {
         report["phases"].as_array().unwrap().iter().map(|phase| phase["phase"].as_str().unwrap()).collect();
     assert!(phases.ends_with(&["method", "revert", "recovery", "cleanUp", "done"]), "{phases:?}");
     assert_eq!(report["verdict"], serde_json::to_value(record.judgement.as_ref().unwrap().verdict).unwrap());
-    assert!(squall_reports::html(&record).contains("payments-slow"));
+    let page = squall_reports::html(&record);
+    assert!(page.contains("payments-slow"));
+    std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("report-engine.html"), page).unwrap();
 }

@@ -1,9 +1,11 @@
 //! What people and programs read, compared with what they read before.
 
-use crate::samples::all;
+use crate::samples::{self, all};
 use insta::{assert_json_snapshot, assert_snapshot};
-use squall_experiments::history::Record;
+use squall_experiments::engine::Command;
+use squall_experiments::history::{Entry, Event, PreflightFailure, Record, What};
 use squall_experiments::judge::Verdict;
+use squall_experiments::name::{FaultId, InstanceName};
 use squall_reports::{TerminalOptions, json, summary, terminal, worst};
 
 #[test]
@@ -66,4 +68,44 @@ fn a_record_that_was_stored_reports_the_same() {
         let read: Record = serde_json::from_str(&stored).unwrap();
         assert_eq!(squall_reports::html(&record), squall_reports::html(&read), "{name}");
     }
+}
+
+#[test]
+fn a_run_that_never_began_is_reported_too() {
+    let mut record = samples::unfinished();
+    record.entries.truncate(1);
+    let reason = "halted by ana: release in progress".to_owned();
+    let halted = Event::PreflightFailed(PreflightFailure::Halted { reason: reason.clone() });
+    let at = record.entries[0].at;
+    record.entries.push(Entry { number: 2, at, what: What::Event(halted) });
+    record.judgement = Some(crate::story::judgement(Verdict::Aborted, &[&reason]));
+    assert!(terminal(&record, &TerminalOptions::default()).contains(&reason));
+    assert!(squall_reports::html(&record).contains(&reason));
+    assert_eq!(json(&record)["exitCode"], 5);
+    record.entries.clear();
+    assert!(squall_reports::html(&record).contains("<title>aborted: "), "a record without entries has its verdict");
+}
+
+#[test]
+fn of_many_faults_the_terminal_shows_those_that_need_attention() {
+    let mut record = samples::passed();
+    let orders: Vec<(usize, Entry)> = record
+        .entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| matches!(&entry.what, What::Command(Command::Inject { .. })))
+        .map(|(place, entry)| (place, entry.clone()))
+        .collect();
+    let (place, pattern) = &orders[0];
+    for number in 0..100 {
+        let mut entry = pattern.clone();
+        if let What::Command(Command::Inject { order, .. }) = &mut entry.what {
+            order.id = FaultId::new(format!("lost-{number}"));
+            order.instance = InstanceName::new(format!("lost-{number}"));
+        }
+        record.entries.insert(*place, entry);
+    }
+    let text = terminal(&record, &TerminalOptions::default());
+    assert!(text.contains("and 78 more"), "{text}");
+    assert_eq!(text.matches("not known to be gone").count(), 24, "{text}");
 }

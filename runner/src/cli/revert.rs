@@ -1,12 +1,11 @@
 //! `squall revert`, and what every `run` does first: runs whose runner died are reverted and closed.
 
 use super::exit::{Exit, Stop};
-use super::setup::Setup;
+use super::setup::{Setup, agent_state};
 use crate::history::Store;
 use crate::platform::{AgentLink, SocketAgent};
 use crate::settings::Settings;
 use crate::shell::{Actions, recover};
-use squall_agent::state::StateFolder as AgentState;
 use squall_experiments::judge::Verdict;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,9 +33,7 @@ pub(super) async fn close_unfinished(setup: &Setup) -> Result<Option<Verdict>, S
         &setup.folder,
         |_, node| {
             // Its inventory may be gone; on hosts every node without an address of its own is this one.
-            let local = || -> Arc<dyn AgentLink> {
-                Arc::new(SocketAgent::local(setup.squall.clone(), &AgentState::by_default()))
-            };
+            let local = || -> Arc<dyn AgentLink> { Arc::new(SocketAgent::local(setup.squall.clone(), &agent_state())) };
             Some(setup.agents.get(node).cloned().unwrap_or_else(local))
         },
         |news| Actions::new(setup.squall.clone(), setup.client.clone(), Arc::clone(&setup.secrets), news),

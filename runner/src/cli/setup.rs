@@ -104,7 +104,7 @@ impl Setup {
     fn add_agents(&mut self, inventory: &Inventory) {
         for (name, node) in &inventory.nodes {
             let link: Arc<dyn AgentLink> = match &node.agent {
-                AgentAddress::Local => Arc::new(SocketAgent::local(self.squall.clone(), &AgentState::by_default())),
+                AgentAddress::Local => Arc::new(SocketAgent::local(self.squall.clone(), &agent_state())),
                 AgentAddress::Unix(path) => Arc::new(SocketAgent::at(path.clone())),
                 AgentAddress::Https(_) => continue,
             };
@@ -207,6 +207,12 @@ fn refuse_the_dead(plan: &Plan, world: &World) -> Result<(), Stop> {
         return Ok(());
     }
     Err(Stop::bad_input(format!("the inventory names what is not there:\n  {}", dead.join("\n  "))))
+}
+
+/// Where this machine's agent keeps its state: `SQUALL_AGENT_STATE`, else where every agent does.
+pub(super) fn agent_state() -> AgentState {
+    let named = std::env::var_os("SQUALL_AGENT_STATE").filter(|path| !path.is_empty());
+    named.map_or_else(AgentState::by_default, AgentState::at)
 }
 
 /// Reads an inventory's file.

@@ -265,27 +265,32 @@ impl Follow {
 /// `up` of every target that may produce a selector's series: its matchers on `job` and `instance`, as written.
 /// Other labels may stand on the target or on the series alone, which cannot be told from here.
 fn proof_selector(selector: &str) -> String {
-    let matchers = selector.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or("", |(inner, _)| inner);
-    let mut kept = Vec::new();
+    let of_target =
+        |matcher: &&str| matches!(matcher.split(['=', '!']).next().map(str::trim), Some("job" | "instance"));
+    let kept: Vec<&str> = matchers(selector).into_iter().filter(of_target).collect();
+    if kept.is_empty() { "up".to_owned() } else { format!("up{{{}}}", kept.join(",")) }
+}
+
+/// The matchers of a selector, as written.
+pub(super) fn matchers(selector: &str) -> Vec<&str> {
+    let inner = selector.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or("", |(inner, _)| inner);
+    let mut found = Vec::new();
     let (mut begun, mut quote, mut escaped) = (0, None, false);
-    for (at, letter) in matchers.char_indices().chain([(matchers.len(), ',')]) {
+    for (at, letter) in inner.char_indices().chain([(inner.len(), ',')]) {
         match (quote, letter) {
             _ if escaped => escaped = false,
             (Some('"' | '\''), '\\') => escaped = true,
             (Some(open), letter) if open == letter => quote = None,
             (None, '"' | '\'' | '`') => quote = Some(letter),
             (None, ',') => {
-                let matcher = matchers[begun..at].trim();
-                let name = matcher.split(['=', '!']).next().unwrap_or_default().trim();
-                if matches!(name, "job" | "instance") {
-                    kept.push(matcher);
-                }
+                found.push(inner[begun..at].trim());
                 begun = at + 1;
             }
             _ => {}
         }
     }
-    if kept.is_empty() { "up".to_owned() } else { format!("up{{{}}}", kept.join(",")) }
+    found.retain(|matcher| !matcher.is_empty());
+    found
 }
 
 /// Samples an `http` or `exec` source.

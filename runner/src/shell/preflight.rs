@@ -1,7 +1,7 @@
 //! Is everything there? Everything is asked before anything is said, so that all that is missing is named at once.
 
 use super::Ground;
-use super::sampling::{coarsest, query_facts};
+use super::sampling::query_facts;
 use crate::history::Halt;
 use crate::metrics::{MetricError, MetricSource, ScrapeTarget};
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +18,9 @@ use std::time::Duration;
 
 /// Clocks that are further apart are worth a word, although it is corrected.
 const WORTH_A_WORD: Duration = Duration::from_secs(1);
+
+/// How long a server may look for its targets.
+const TARGETS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Something that is watched.
 struct Watched<'a> {
@@ -98,7 +101,11 @@ impl Ground {
             // A source that does not answer has been named already.
             let Some(Some(scraped)) = targets.get(key) else { continue };
             match query_facts(source.as_ref(), scraped, query, &self.run, self.seed).await {
-                Ok(facts) => {
+                Ok(None) => found.missing.push(format!(
+                    "`{}` cannot be watched: Prometheus scrapes nothing, and there are no samples",
+                    watched.name
+                )),
+                Ok(Some(facts)) => {
                     found.sampling.insert(watched.name, facts.sampling);
                     found.notes.extend(facts.notes);
                     found.missing.extend(facts.stale);
@@ -131,7 +138,7 @@ impl Found {
         // What follows helps, and does not decide: not every server that speaks PromQL answers it.
         let version = source.version().await.unwrap_or_else(|_| "unknown".to_owned());
         self.platforms.insert(name.to_owned(), PlatformFacts { version, skew });
-        let targets = match source.targets().await {
+        let targets = match scraped(source.as_ref()).await {
             Ok(targets) => targets,
             Err(error) => {
                 self.notes.push(format!("scrape intervals are taken from the samples: {error}"));
@@ -146,10 +153,19 @@ impl Found {
         );
         let firing = source.firing().await.unwrap_or_default();
         self.notes.extend(firing.into_iter().map(|alert| format!("the alert `{}` fires already", alert.name)));
-        if coarsest(&targets).is_none() {
-            tracing::debug!("no targets are known");
-        }
         Some(targets)
+    }
+}
+
+/// What is scraped. A server that has just been started finds its targets after some seconds.
+async fn scraped(source: &dyn MetricSource) -> Result<Vec<ScrapeTarget>, MetricError> {
+    let until = tokio::time::Instant::now() + TARGETS_WITHIN;
+    loop {
+        let targets = source.targets().await?;
+        if !targets.is_empty() || tokio::time::Instant::now() >= until {
+            return Ok(targets);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a query's series are sampled: by the targets they come from, else by the gaps between their samples.
 
+use super::observer::matchers;
 use crate::metrics::{MetricError, MetricSource, ScrapeTarget};
 use jiff::{SignedDuration, Timestamp};
 use squall_experiments::claim::Query;
@@ -8,6 +9,9 @@ use squall_experiments::judge::{Sampling, Series};
 use squall_experiments::name::RunId;
 use squall_experiments::unit::Length;
 use std::time::Duration;
+
+/// A series is looked for at least this far back: rules and other servers have intervals of their own.
+const LOOK_BACK: Duration = Duration::from_secs(60);
 
 /// What was found about one query.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,46 +24,65 @@ pub(super) struct QueryFacts {
     pub stale: Vec<String>,
 }
 
-/// Looks at every selector of a query.
+/// Looks at every selector of a query. `None`: nothing is scraped and there is no sample, so nobody knows yet.
 pub(super) async fn query_facts(
     source: &dyn MetricSource,
     targets: &[ScrapeTarget],
     query: &Query,
     run: &RunId,
     seed: u64,
-) -> Result<QueryFacts, MetricError> {
-    let coarsest =
-        coarsest(targets).unwrap_or(Sampling { interval: Duration::from_secs(15), timeout: Duration::from_secs(10) });
-    let mut facts = QueryFacts { sampling: coarsest, notes: Vec::new(), stale: Vec::new() };
-    let mut found: Vec<Sampling> = Vec::new();
+) -> Result<Option<QueryFacts>, MetricError> {
+    let window = coarsest(targets).map_or(LOOK_BACK, |sampling| (sampling.interval * 5).max(LOOK_BACK));
+    let mut facts = QueryFacts {
+        sampling: Sampling { interval: Duration::ZERO, timeout: Duration::ZERO },
+        notes: Vec::new(),
+        stale: Vec::new(),
+    };
     for leaf in query.shape.iter().flat_map(|shape| &shape.leaves) {
         let selector = fill(&leaf.selector, run, seed);
         let now = source.clock().await?;
-        let window = (coarsest.interval * 5).max(Duration::from_secs(10));
         let from = SignedDuration::try_from(window).ok().and_then(|window| now.checked_sub(window).ok()).unwrap_or(now);
         let series = source.samples(&selector, from, now).await?.series;
+        let likely: Vec<ScrapeTarget> =
+            targets.iter().filter(|target| may_produce(target, &selector)).cloned().collect();
+        let Some(sampling) = of_series(&series, targets).or_else(|| coarsest(&likely)).or_else(|| coarsest(targets))
+        else {
+            return Ok(None);
+        };
+        facts.sampling = coarser(facts.sampling, sampling);
         let Some(newest) = series.iter().filter_map(|series| series.samples.last()).map(|sample| sample.0).max() else {
             facts.notes.push(format!("`{selector}` has no series now"));
             continue;
         };
-        let sampling = of_series(&series, targets).unwrap_or(coarsest);
         let age = age(now, newest);
         if age > sampling.interval * 3 + sampling.timeout {
             let (age, interval) = (Length::from(round(age)), Length::from(sampling.interval));
-            facts.stale.push(format!(
-                "the newest sample of `{selector}` is {age} old, and there should be one every {interval}"
-            ));
+            let due = format!("there should be one every {interval}");
+            facts.stale.push(format!("the newest sample of `{selector}` is {age} old, and {due}"));
         }
-        found.push(sampling);
     }
-    if let Some(sampling) = found.into_iter().reduce(coarser) {
+    if facts.sampling.interval.is_zero() {
+        // A query that could not be taken apart, or one without selectors.
+        let Some(sampling) = coarsest(targets) else { return Ok(None) };
         facts.sampling = sampling;
     }
-    Ok(facts)
+    Ok(Some(facts))
+}
+
+/// Whether a target may produce the series of a selector: what it says of `job` and `instance` by equality.
+fn may_produce(target: &ScrapeTarget, selector: &str) -> bool {
+    matchers(selector).iter().all(|matcher| {
+        let Some((name, value)) = matcher.split_once('=') else { return true };
+        let value = value.trim();
+        // `!=`, `=~` and values with escapes are left open.
+        let Some(value) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) else { return true };
+        let name = name.trim();
+        name.ends_with('!') || value.contains('\\') || target.labels.get(name).is_none_or(|own| own == value)
+    })
 }
 
 /// The coarsest of several targets.
-pub(super) fn coarsest(targets: &[ScrapeTarget]) -> Option<Sampling> {
+fn coarsest(targets: &[ScrapeTarget]) -> Option<Sampling> {
     targets.iter().map(|target| Sampling { interval: target.interval, timeout: target.timeout }).reduce(coarser)
 }
 
@@ -96,7 +119,7 @@ fn round(length: Duration) -> Duration {
 }
 
 /// Before the run has hit anybody, `${STEP.targets}` stands for everybody.
-pub(super) fn fill(template: &Template, run: &RunId, seed: u64) -> String {
+fn fill(template: &Template, run: &RunId, seed: u64) -> String {
     template
         .0
         .iter()
@@ -108,4 +131,74 @@ pub(super) fn fill(template: &Template, run: &RunId, seed: u64) -> String {
             Piece::Start(_) | Piece::End(_) | Piece::Secret(_) => String::new(),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Recorded;
+    use squall_experiments::claim::{Leaf, QueryShape};
+    use squall_experiments::judge::{Labels, Reading, Sample};
+    use std::collections::BTreeMap;
+
+    fn labels(job: &str) -> Labels {
+        Labels::from([("job".to_owned(), job.to_owned()), ("instance".to_owned(), "i:1".to_owned())])
+    }
+
+    fn target(job: &str, millis: u64) -> ScrapeTarget {
+        let interval = Duration::from_millis(millis);
+        ScrapeTarget { labels: labels(job), interval, timeout: interval, up: true }
+    }
+
+    fn query(selector: &str) -> Query {
+        let selector = Template::text(selector);
+        let leaf =
+            Leaf { selector: selector.clone(), looks_back: Duration::ZERO, offset: Duration::ZERO, pinned: false };
+        let shape = QueryShape { leaves: vec![leaf], plain: true, denominator: vec![], formula: None };
+        Query { text: selector, shape: Some(shape) }
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_000_000 + millis).unwrap()
+    }
+
+    fn source(job: &str, times: &[i64]) -> Recorded {
+        let samples = times.iter().map(|millis| Sample(at(*millis), Reading::Number(1.0))).collect();
+        let series = BTreeMap::from([("m".to_owned(), vec![Series { labels: labels(job), samples }])]);
+        Recorded { series, clock: Some(at(2000)), ..Recorded::default() }
+    }
+
+    async fn facts(source: &Recorded, targets: &[ScrapeTarget], selector: &str) -> Option<QueryFacts> {
+        query_facts(source, targets, &query(selector), &RunId::new("r"), 1).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_series_is_sampled_as_its_own_target_is_scraped() {
+        let targets = [target("shop", 200), target("slow", 15_000)];
+        let found = facts(&source("shop", &[1600, 1800, 2000]), &targets, "m").await.unwrap();
+        assert_eq!(found.sampling.interval, Duration::from_millis(200));
+        assert!(found.stale.is_empty() && found.notes.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_gaps_of_a_recorded_series_tell() {
+        let targets = [target("shop", 200)];
+        let found = facts(&source("a rule", &[0, 1000, 2000]), &targets, "m").await.unwrap();
+        assert_eq!(found.sampling.interval, Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_series_that_is_not_there_yet_is_sampled_as_its_job_would_be() {
+        let targets = [target("shop", 200), target("slow", 15_000)];
+        let found = facts(&Recorded::default(), &targets, r#"errors_total{job="shop",code="500"}"#).await.unwrap();
+        assert_eq!(found.sampling.interval, Duration::from_millis(200));
+        assert_eq!(found.notes, [r#"`errors_total{job="shop",code="500"}` has no series now"#]);
+        assert_eq!(facts(&Recorded::default(), &[], "m").await, None, "nobody can know");
+    }
+
+    #[tokio::test]
+    async fn old_samples_are_named() {
+        let found = facts(&source("shop", &[0, 200]), &[target("shop", 200)], "m").await.unwrap();
+        assert_eq!(found.stale, ["the newest sample of `m` is 1s 800ms old, and there should be one every 200ms"]);
+    }
 }

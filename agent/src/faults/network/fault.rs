@@ -5,7 +5,7 @@ use super::hold::Holder;
 use super::plan::{self, Hold, Plan, plan};
 use super::traffic::{LEASE, lease_element};
 use crate::kernel::{NamespaceError, in_namespace};
-use crate::netlink::nftables::{Batch, CounterTotals, Expression, Family, Table, counters};
+use crate::netlink::nftables::{Batch, CounterTotals, Expression, Family, Table, counters, table_exists};
 use crate::netlink::queue::Queue;
 use crate::netlink::{Link, NetlinkError, Protocol, Socket, links};
 use nix::errno::Errno;
@@ -14,6 +14,7 @@ use squall_experiments::name::FaultId;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Where the agent's own channel to its runner ends: nowhere on a network while it is a Unix socket.
@@ -26,6 +27,9 @@ const SMALLEST_QUEUE: f64 = 1_024.0;
 /// ... so that a reader that hangs costs at most so many packets; what comes then passes unheld.
 const LARGEST_QUEUE: f64 = 65_536.0;
 
+/// Set once the kernel said it has no `queue` expression: asking costs it a search for a module, milliseconds each time.
+static WITHOUT_QUEUE: AtomicBool = AtomicBool::new(false);
+
 /// Why a fault was not injected. Nothing of it is left in the kernel.
 #[derive(Debug, thiserror::Error)]
 pub enum InjectError {
@@ -33,10 +37,10 @@ pub enum InjectError {
     #[error("{}", .0.reason)]
     Refused(Refusal),
     /// The namespace was not entered.
-    #[error("{0}")]
+    #[error(transparent)]
     Namespace(#[from] NamespaceError),
     /// The kernel refused.
-    #[error("{0}")]
+    #[error(transparent)]
     Kernel(#[from] NetlinkError),
     /// No thread to hold packets.
     #[error("start the reader of a packet queue")]
@@ -112,16 +116,15 @@ impl NetworkFault {
         Self::carry_out(id, plan, owner, queue)
     }
 
-    fn carry_out(id: &FaultId, plan: Plan, owner: Socket, queue: Option<Queue>) -> Result<Self, InjectError> {
+    fn carry_out(id: &FaultId, plan: Plan, mut owner: Socket, queue: Option<Queue>) -> Result<Self, InjectError> {
+        let name = plan::table_name(id);
+        if table_exists(&mut owner, &name)? {
+            let reason = format!("fault {id} is already there: nftables table {name} stands");
+            return Err(InjectError::Refused(Refusal { kind: RefusalKind::Overlap, reason }));
+        }
         let Plan { drops, hold, backend } = plan;
-        let mut fault = Self {
-            backend,
-            name: plan::table_name(id),
-            families: Vec::new(),
-            owner: Some(owner),
-            holder: None,
-            counted: Vec::new(),
-        };
+        let mut fault =
+            Self { backend, name, families: Vec::new(), owner: Some(owner), holder: None, counted: Vec::new() };
         // From here on an early return drops `fault`, which reverts what is done.
         if let Some((hold, queue)) = hold.zip(queue) {
             let number = queue.number();
@@ -221,9 +224,14 @@ impl NetworkFault {
 
     /// By nftables' own expression where the kernel has it, else by the target of xtables.
     fn make_hold(&mut self, hold: &Hold, queue: u16) -> Result<(), InjectError> {
+        let by_target = |fault: &mut Self| fault.make(&hold.table(Expression::QueueByTarget(queue)));
+        if WITHOUT_QUEUE.load(Ordering::Relaxed) {
+            return by_target(self);
+        }
         match self.make(&hold.table(Expression::Queue(queue))) {
             Err(InjectError::Kernel(error)) if error.errno == Errno::ENOENT => {
-                self.make(&hold.table(Expression::QueueByTarget(queue)))
+                WITHOUT_QUEUE.store(true, Ordering::Relaxed);
+                by_target(self)
             }
             result => result,
         }
@@ -253,8 +261,8 @@ impl Drop for NetworkFault {
 /// # Errors
 /// What forbids it.
 pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
-    let loopback = links(&mut Socket::open(Protocol::Route)?)?;
-    let as_another: Vec<Link> = loopback.into_iter().map(|link| Link { loopback: false, ..link }).collect();
+    let links = links(&mut Socket::open(Protocol::Route)?)?;
+    let as_another: Vec<Link> = links.into_iter().map(|link| Link { loopback: false, ..link }).collect();
     let id = FaultId::new("probe");
     let plan = plan(&id, order, &as_another, CONTROL, Duration::from_secs(1)).map_err(InjectError::Refused)?;
     let (owner, queue) = open(&plan)?;

@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// What the way into the queue and out of it costs beside the wait: measured, and taken off the wait.
-const FIXED_COST: Duration = Duration::from_micros(200);
+/// What the way into the queue and out of it costs beside the wait, and so is taken off it: the least that was
+/// measured (0.2 ms is the median), so that no packet is held shorter than asked.
+const FIXED_COST: Duration = Duration::from_micros(100);
 /// Messages read before due packets are looked at again.
 const ROUND: usize = 512;
 /// At the end: the queue is empty when nothing came for so long ...
@@ -209,15 +210,21 @@ impl Reader {
     /// Lets everything go, also what is still on its way through the hook that queued it.
     fn drain(mut self) -> Result<(), NetlinkError> {
         let began = Instant::now();
-        loop {
-            self.receive()?;
-            self.queue.accept_through(self.last.far_ahead())?;
+        let mut quiet_since = began;
+        self.receive()?;
+        self.queue.accept_through(self.last.far_ahead())?;
+        while quiet_since.elapsed() < QUIET && began.elapsed() < DRAIN_LIMIT {
             let mut watched = [PollFd::new(&self.queue, PollFlags::IN)];
-            wait(&mut watched, Some(QUIET))?;
-            if watched[0].revents().is_empty() || began.elapsed() > DRAIN_LIMIT {
-                return Ok(());
+            wait(&mut watched, Some(QUIET.saturating_sub(quiet_since.elapsed())))?;
+            let last = self.last;
+            // What comes may also be the answer to a verdict on nothing.
+            self.receive()?;
+            if self.last != last {
+                self.queue.accept_through(self.last.far_ahead())?;
+                quiet_since = Instant::now();
             }
         }
+        Ok(())
     }
 }
 

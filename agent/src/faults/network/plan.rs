@@ -199,7 +199,16 @@ fn drop_chains(traffic: &Traffic, way: Way, share: Option<u32>, interfaces: &[St
             ]
         })
         .unwrap_or_default();
-    rule.extend([Expression::Count(dropped_counter(way)), Expression::Verdict(Verdict::Drop)]);
+    rule.extend([
+        Expression::Count(dropped_counter(way)),
+        match way {
+            // A verdict of drop would tell the sender: TCP takes it for congestion of its own host, retries twice a
+            // second and counts nothing as lost; after the end it has been seen to stand still for good. UDP senders
+            // that ask for errors (the DNS resolver) would get ENOBUFS. The wire tells nobody anything.
+            Way::Out => Expression::Swallow,
+            Way::In => Expression::Verdict(Verdict::Drop),
+        },
+    ]);
     let mut chains = vec![Chain { name: strike.into(), hook: None, rules: vec![rule] }];
     chains.extend(traffic.chains(way, strike));
     for (number, some) in (1..).zip(interfaces.chunks(INTERFACES_IN_A_CHAIN)) {
@@ -223,4 +232,156 @@ fn dropped_counter(way: Way) -> &'static str {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a fraction of at most one of PARTS")]
 fn parts(fraction: f64) -> u32 {
     (fraction * f64::from(PARTS)).round() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::netlink::nftables::{HeaderBase, Set};
+
+    const LEASE: Duration = Duration::from_secs(15);
+
+    fn partition() -> NetworkOrder {
+        NetworkOrder {
+            delay: None,
+            jitter: None,
+            loss: None,
+            partition: true,
+            direction: Direction::Both,
+            peers: Peers::All,
+            ports: Vec::new(),
+            protocol: None,
+            cut_control: false,
+        }
+    }
+
+    fn delay(direction: Direction) -> NetworkOrder {
+        NetworkOrder { delay: Some("50ms".parse().unwrap()), partition: false, direction, ..partition() }
+    }
+
+    fn link(index: u32, name: &str, kind: Option<&str>, master: Option<u32>) -> Link {
+        let kind = kind.map(str::to_owned);
+        Link { index, name: name.into(), kind, loopback: name == "lo", up: true, mtu: 1500, master }
+    }
+
+    fn planned(order: &NetworkOrder) -> Result<Plan, Refusal> {
+        let links = [link(1, "lo", None, None), link(2, "eth0", Some("veth"), None)];
+        plan(&FaultId::new("f"), order, &links, &["10.0.0.1:7000".parse().unwrap()], LEASE)
+    }
+
+    fn names(table: &Table) -> Vec<&str> {
+        table.chains.iter().map(|chain| chain.name.as_ref()).collect()
+    }
+
+    fn chain<'a>(table: &'a Table, name: &str) -> &'a Chain {
+        table.chains.iter().find(|chain| chain.name == name).unwrap()
+    }
+
+    #[test]
+    fn a_partition_is_one_table_with_both_ways_and_versions() {
+        let plan = planned(&partition()).unwrap();
+        assert_eq!(plan.hold, None);
+        let table = plan.drops.unwrap();
+        let all = ["egress_drop", "egress4", "egress6", "egress", "ingress_drop", "ingress4", "ingress6", "ingress"];
+        assert_eq!(names(&table), all);
+        let hooks: Vec<_> = table.chains.iter().filter_map(|chain| chain.hook.clone()).collect();
+        let eth0 = || vec!["eth0".to_owned()];
+        assert_eq!(hooks[0], Hook { point: HookPoint::NetdevEgress(eth0()), priority: 500 });
+        assert_eq!(hooks[1], Hook { point: HookPoint::NetdevIngress(eth0()), priority: -500 });
+    }
+
+    #[test]
+    fn every_base_chain_begins_at_the_gate() {
+        let loss = NetworkOrder { loss: Some("1%".parse().unwrap()), ..delay(Direction::Ingress) };
+        let plan = planned(&loss).unwrap();
+        let hold = plan.hold.unwrap().table(Expression::Queue(7));
+        for table in [plan.drops.unwrap(), hold] {
+            let gate = table.sets.iter().find(|set| set.name == "lease").unwrap();
+            assert_eq!(gate.elements.len(), 1);
+            for base in table.chains.iter().filter(|chain| chain.hook.is_some()) {
+                let rules = &base.rules;
+                let gate = rules.iter().position(|rule| rule.contains(&Expression::NotInSet("lease"))).unwrap();
+                let turning =
+                    rules.iter().position(|rule| matches!(rule.last(), Some(Expression::Verdict(Verdict::Goto(_)))));
+                assert!(gate < turning.unwrap());
+                assert_eq!(rules[gate].last(), Some(&Expression::Verdict(Verdict::Accept)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_without_a_peer_has_no_chain() {
+        let peers = Peers::Only(vec!["10.0.0.0/8".parse().unwrap()]);
+        let table =
+            planned(&NetworkOrder { peers, direction: Direction::Egress, ..partition() }).unwrap().drops.unwrap();
+        assert_eq!(names(&table), ["egress_drop", "egress4", "egress"]);
+        let sets: Vec<&Set> = table.sets.iter().filter(|set| set.name.starts_with("peers")).collect();
+        assert_eq!(sets.len(), 1);
+    }
+
+    #[test]
+    fn the_agents_own_channel_is_let_go_unless_it_is_cut_too() {
+        let own = Expression::Compare(Comparison::Equal, vec![10, 0, 0, 1]);
+        for (cut_control, exempt) in [(false, true), (true, false)] {
+            let table = planned(&NetworkOrder { cut_control, ..partition() }).unwrap().drops.unwrap();
+            // What it sends comes from its own end, what it receives goes there: offsets of struct iphdr.
+            for (name, offset) in [("egress4", 12), ("ingress4", 16)] {
+                let load = Expression::LoadHeader { base: HeaderBase::Network, offset, length: 4 };
+                let rules = &chain(&table, name).rules;
+                assert_eq!(rules.iter().any(|rule| rule.starts_with(&[load.clone(), own.clone()])), exempt, "{name}");
+            }
+            assert!(!chain(&table, "egress6").rules.iter().any(|rule| rule.contains(&own)));
+        }
+    }
+
+    #[test]
+    fn a_packet_meets_a_fault_once_where_interfaces_are_stacked() {
+        let links = [
+            link(1, "lo", None, None),
+            link(2, "eth0", None, Some(4)),
+            link(3, "eth1", None, Some(4)),
+            link(4, "bond0", Some("bond"), None),
+            link(5, "blue", Some("vrf"), None),
+            link(6, "eth2", None, Some(5)),
+            link(7, "eth3", None, Some(99)),
+        ];
+        assert_eq!(interfaces(&links), ["bond0", "eth2", "eth3"], "99 is in another namespace");
+    }
+
+    #[test]
+    fn more_interfaces_than_a_chain_takes_get_another() {
+        let links: Vec<_> = (2..302).map(|index| link(index, &format!("veth{index}"), Some("veth"), None)).collect();
+        let order = NetworkOrder { direction: Direction::Egress, ..partition() };
+        let table = plan(&FaultId::new("f"), &order, &links, &[], LEASE).unwrap().drops.unwrap();
+        assert_eq!(names(&table), ["egress_drop", "egress4", "egress6", "egress", "egress_2"]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_its_kind() {
+        let nothing = NetworkOrder { partition: false, ..partition() };
+        let nobody = NetworkOrder { peers: Peers::Only(Vec::new()), ..partition() };
+        let both = NetworkOrder { loss: Some("1%".parse().unwrap()), ..partition() };
+        let ping = NetworkOrder { protocol: Some(Protocol::Icmp), ports: vec![80], ..partition() };
+        for order in [nothing, nobody, both, ping] {
+            assert_eq!(planned(&order).unwrap_err().kind, RefusalKind::Unreadable, "{order:?}");
+        }
+        for direction in [Direction::Egress, Direction::Both] {
+            assert_eq!(planned(&delay(direction)).unwrap_err().kind, RefusalKind::Unsupported);
+        }
+        let only_loopback = plan(&FaultId::new("f"), &partition(), &[link(1, "lo", None, None)], &[], LEASE);
+        assert_eq!(only_loopback.unwrap_err().kind, RefusalKind::NoTarget);
+    }
+
+    #[test]
+    fn names_come_from_the_id_and_stay() {
+        assert_eq!(table_name(&FaultId::new("a")), "squall_af63dc4c8601ec8c");
+        assert_ne!(table_name(&FaultId::new("run-1/slow/0")), table_name(&FaultId::new("run-1/slow/1")));
+    }
+
+    #[test]
+    fn a_share_becomes_parts_of_a_billion() {
+        for (share, expected) in [("0%", 0), ("30%", 300_000_000), ("0.0001%", 1_000), ("100%", PARTS)] {
+            assert_eq!(parts(share.parse::<squall_experiments::unit::Percent>().unwrap().fraction()), expected);
+        }
+    }
 }

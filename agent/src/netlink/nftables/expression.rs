@@ -35,6 +35,9 @@ pub enum Expression {
     Count(&'static str),
     /// Decide.
     Verdict(Verdict),
+    /// Send the packet to interface 0, which never exists: the kernel frees it and its sender learns nothing
+    /// (`CONFIG_NFT_FWD_NETDEV`). Only in the family `netdev`.
+    Swallow,
     /// Hand the packet to the reader of a queue, or accept it where nobody reads (`CONFIG_NFT_QUEUE`).
     Queue(u16),
     /// The same by the xtables target `NFQUEUE` (`CONFIG_NFT_COMPAT`), for kernels without the former.
@@ -149,6 +152,12 @@ impl Expression {
                 message.be32(attribute::OBJECT_TYPE, object::TYPE_COUNTER).text(attribute::OBJECT_NAME, counter);
             }),
             Self::Verdict(verdict) => decide(message, *verdict),
+            Self::Swallow => {
+                Self::LoadConstant(0u32.to_ne_bytes().to_vec()).write(message);
+                entry(message, "fwd", |message| {
+                    message.be32(attribute::FORWARD_DEVICE_REGISTER, register::ONE);
+                });
+            }
             Self::Queue(number) => entry(message, "queue", |message| {
                 message
                     .be16(attribute::QUEUE_NUMBER, *number)

@@ -55,6 +55,17 @@ pub struct Listed {
     pub setting: String,
 }
 
+/// Whether there is a table of this name, of any family.
+///
+/// # Errors
+/// The kernel's refusal.
+pub fn table_exists(socket: &mut Socket, name: &str) -> Result<bool, NetlinkError> {
+    let message = Message::new(uapi::SUBSYSTEM | message::GET_TABLE, flags::DUMP, &[0; NFGENMSG]);
+    let request = Request { message, doing: "list nftables tables".into() };
+    let names = socket.dump(&request, |payload| Some(Attributes::after(payload, NFGENMSG).get(table::NAME)?.text()))?;
+    Ok(names.iter().any(|found| found == name))
+}
+
 /// Every table, chain, set and rule of the socket's namespace.
 ///
 /// # Errors

@@ -10,5 +10,5 @@ mod uapi;
 
 pub use batch::Batch;
 pub use expression::{Comparison, Expression, HeaderBase, Meta, Verdict};
-pub use listing::{CounterTotals, Listed, counters, listing};
+pub use listing::{CounterTotals, Listed, counters, listing, table_exists};
 pub use table::{Chain, Element, Family, Hook, HookPoint, KeyType, Lifetime, Rule, Set, Table};

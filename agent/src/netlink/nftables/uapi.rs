@@ -135,6 +135,7 @@ pub mod attribute {
     pub const BYTEORDER_TO_NETWORK: u32 = 1;
     pub const OBJECT_TYPE: u16 = 1;
     pub const OBJECT_NAME: u16 = 2;
+    pub const FORWARD_DEVICE_REGISTER: u16 = 1;
     pub const QUEUE_NUMBER: u16 = 1;
     pub const QUEUE_TOTAL: u16 = 2;
     pub const QUEUE_FLAGS: u16 = 3;

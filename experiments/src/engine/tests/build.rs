@@ -15,11 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub(super) fn seconds(count: u64) -> Length {
+pub(crate) fn seconds(count: u64) -> Length {
     Length::from_secs(count)
 }
 
-pub(super) fn experiment(method: Vec<Step>) -> Experiment {
+pub(crate) fn experiment(method: Vec<Step>) -> Experiment {
     let mut experiment = Experiment {
         name: "test".parse().unwrap(),
         title: "It holds".into(),
@@ -38,7 +38,7 @@ pub(super) fn experiment(method: Vec<Step>) -> Experiment {
 }
 
 /// Gives every step its place: prepare, then the method, outer before inner.
-pub(super) fn renumber(experiment: &mut Experiment) {
+pub(crate) fn renumber(experiment: &mut Experiment) {
     fn walk(steps: &mut [Step], next: &mut u32) {
         for step in steps {
             step.id = StepId(*next);
@@ -67,51 +67,51 @@ pub(super) fn renumber(experiment: &mut Experiment) {
     walk(&mut experiment.method, &mut next);
 }
 
-pub(super) fn step(name: &str, kind: StepKind) -> Step {
+pub(crate) fn step(name: &str, kind: StepKind) -> Step {
     Step { id: StepId(0), name: name.parse().ok(), kind }
 }
 
-pub(super) fn wait(length: u64) -> Step {
+pub(crate) fn wait(length: u64) -> Step {
     step("", StepKind::Wait(seconds(length)))
 }
 
-pub(super) fn parallel(branches: Vec<Step>) -> Step {
+pub(crate) fn parallel(branches: Vec<Step>) -> Step {
     step("", StepKind::Parallel(branches))
 }
 
-pub(super) fn app(app: &str) -> Selector {
+pub(crate) fn app(app: &str) -> Selector {
     Selector { labels: BTreeMap::from([("app".into(), app.into())]), pick: Some(Pick::All), ..Selector::default() }
 }
 
-pub(super) fn inject(name: &str, fault: Fault, into: Selector, lasting: Lasting) -> Step {
+pub(crate) fn inject(name: &str, fault: Fault, into: Selector, lasting: Lasting) -> Step {
     step(name, StepKind::Inject(Box::new(Inject { fault, into, lasting, every: None, witness: None })))
 }
 
-pub(super) fn partition() -> Fault {
+pub(crate) fn partition() -> Fault {
     Fault::Network(Box::new(Network { partition: true, ..Network::default() }))
 }
 
-pub(super) fn delay() -> Fault {
+pub(crate) fn delay() -> Fault {
     Fault::Network(Box::new(Network { delay: Some(Length::from_millis(400)), ..Network::default() }))
 }
 
-pub(super) fn kill() -> Fault {
+pub(crate) fn kill() -> Fault {
     Fault::Kill(Kill::default())
 }
 
-pub(super) fn pause() -> Fault {
+pub(crate) fn pause() -> Fault {
     Fault::Pause(Pause::default())
 }
 
-pub(super) fn for_seconds(count: u64) -> Lasting {
+pub(crate) fn for_seconds(count: u64) -> Lasting {
     Lasting::For(seconds(count))
 }
 
-pub(super) fn command(words: &str) -> Action {
+pub(crate) fn command(words: &str) -> Action {
     Action::Exec(Program { command: words.split(' ').map(Template::text).collect(), env: BTreeMap::new() })
 }
 
-pub(super) fn performance(words: &str, undo: &[&str], lasting: Lasting) -> Perform {
+pub(crate) fn performance(words: &str, undo: &[&str], lasting: Lasting) -> Perform {
     Perform {
         action: command(words),
         undo: Undo::By(undo.iter().map(|words| command(words)).collect()),
@@ -121,11 +121,11 @@ pub(super) fn performance(words: &str, undo: &[&str], lasting: Lasting) -> Perfo
     }
 }
 
-pub(super) fn perform(name: &str, undo: &[&str], lasting: Lasting) -> Step {
+pub(crate) fn perform(name: &str, undo: &[&str], lasting: Lasting) -> Step {
     step(name, StepKind::Perform(Box::new(performance(name, undo, lasting))))
 }
 
-pub(super) fn http(url: &str) -> Source {
+pub(crate) fn http(url: &str) -> Source {
     Source::Http {
         request: HttpRequest { url: Template::text(url), method: "GET".into(), headers: BTreeMap::new(), body: None },
         json: None,
@@ -133,18 +133,18 @@ pub(super) fn http(url: &str) -> Source {
     }
 }
 
-pub(super) fn wait_for(name: &str, within: u64) -> Step {
+pub(crate) fn wait_for(name: &str, within: u64) -> Step {
     let source = http(&format!("http://{name}/"));
     let wait = WaitFor { source, platform: None, is: "1".parse().unwrap(), within: seconds(within), absent: None };
     step(name, StepKind::WaitFor(Box::new(wait)))
 }
 
-pub(super) fn witness(name: &str) -> Witness {
+pub(crate) fn witness(name: &str) -> Witness {
     let source = http(&format!("http://{name}/"));
     Witness { source, platform: None, becomes: "1".parse().unwrap(), within: seconds(5), absent: None }
 }
 
-pub(super) fn at(step: &str, edge: Edge) -> Instant {
+pub(crate) fn at(step: &str, edge: Edge) -> Instant {
     let event = match step {
         "method" => Event::Method(edge),
         name => Event::Step(name.parse().unwrap(), edge),
@@ -152,7 +152,7 @@ pub(super) fn at(step: &str, edge: Edge) -> Instant {
     Instant { event, offset: SignedDuration::ZERO }
 }
 
-pub(super) fn claim(name: &str, role: Role, source: Source, verb: Verb) -> Claim {
+pub(crate) fn claim(name: &str, role: Role, source: Source, verb: Verb) -> Claim {
     Claim {
         name: name.parse().unwrap(),
         role,
@@ -166,14 +166,14 @@ pub(super) fn claim(name: &str, role: Role, source: Source, verb: Verb) -> Claim
 }
 
 /// `is: PREDICATE` over the baseline and the recovery.
-pub(super) fn steady(name: &str, predicate: &str) -> Claim {
+pub(crate) fn steady(name: &str, predicate: &str) -> Claim {
     let predicate = predicate.parse().unwrap();
     let verb = Verb::Is { predicate, window: Window::Baseline, tolerance: Tolerance::default() };
     claim(name, Role::SteadyState, http(&format!("http://{name}/")), verb)
 }
 
 /// `is: PREDICATE` during a step.
-pub(super) fn during(name: &str, predicate: &str, step: &str) -> Claim {
+pub(crate) fn during(name: &str, predicate: &str, step: &str) -> Claim {
     let verb = Verb::Is {
         predicate: predicate.parse().unwrap(),
         window: Window::Between { from: at(step, Edge::Start), to: at(step, Edge::End) },
@@ -183,24 +183,24 @@ pub(super) fn during(name: &str, predicate: &str, step: &str) -> Claim {
 }
 
 /// `becomes: PREDICATE` within some seconds after an event.
-pub(super) fn becomes(name: &str, predicate: &str, within: u64, after: Instant) -> Claim {
+pub(crate) fn becomes(name: &str, predicate: &str, within: u64, after: Instant) -> Claim {
     let verb =
         Verb::Becomes { predicate: predicate.parse().unwrap(), after, within: seconds(within), dwell: Dwell::Once };
     claim(name, Role::Expect, http(&format!("http://{name}/")), verb)
 }
 
 /// `is: PREDICATE` at an event.
-pub(super) fn is_at(name: &str, predicate: &str, source: Source, event: Instant) -> Claim {
+pub(crate) fn is_at(name: &str, predicate: &str, source: Source, event: Instant) -> Claim {
     claim(name, Role::Expect, source, Verb::IsAt { predicate: predicate.parse().unwrap(), at: event })
 }
 
-pub(super) fn abort_if(name: &str, predicate: &str) -> Claim {
+pub(crate) fn abort_if(name: &str, predicate: &str) -> Claim {
     let verb = Verb::Aborts { predicate: predicate.parse().unwrap(), lasting: None };
     claim(name, Role::AbortIf, http(&format!("http://{name}/")), verb)
 }
 
 /// Three zones of three applications, a node each.
-pub(super) fn instances() -> Vec<Instance> {
+pub(crate) fn instances() -> Vec<Instance> {
     let mut all = Vec::new();
     for (number, zone) in (1u8..).zip(["z1", "z2", "z3"]) {
         for (place, app) in (1u8..).zip(["api", "db", "web"]) {
@@ -220,7 +220,7 @@ pub(super) fn instances() -> Vec<Instance> {
 }
 
 /// An agent that can do all but hold packets on egress.
-pub(super) fn agent() -> AgentDescription {
+pub(crate) fn agent() -> AgentDescription {
     let by = |effect, direction, backend: &str| Capability {
         effect,
         direction,
@@ -246,16 +246,16 @@ pub(super) fn agent() -> AgentDescription {
     }
 }
 
-pub(super) fn agents() -> BTreeMap<NodeName, AgentDescription> {
+pub(crate) fn agents() -> BTreeMap<NodeName, AgentDescription> {
     ["n1", "n2", "n3"].into_iter().map(|node| (NodeName::new(node), agent())).collect()
 }
 
-pub(super) fn ground() -> World {
+pub(crate) fn ground() -> World {
     let platform: PlatformName = "hosts".parse().unwrap();
     World { platforms: BTreeMap::from([(platform, instances())]), agents: agents(), ..World::default() }
 }
 
-pub(super) fn header(experiment: Experiment) -> Header {
+pub(crate) fn header(experiment: Experiment) -> Header {
     let plan = plan(&experiment, &ground(), 7, &Caps::default()).unwrap();
     Header {
         version: RECORD_VERSION,

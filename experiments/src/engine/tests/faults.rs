@@ -4,14 +4,11 @@ use super::build::*;
 use super::world::*;
 use crate::engine::{Command, Phase};
 use crate::experiment::{Lasting, Step, StepKind};
-use crate::fault::{
-    AgentEvent, Difference, Direction, EndCause, Fault, Network, OrderFault, Peers, Refusal, RefusalKind, ZoneLoss,
-    ZoneLossMode,
-};
+use crate::fault::{AgentEvent, Difference, EndCause, Fault, OrderFault, Refusal, RefusalKind};
 use crate::history::Event;
 use crate::judge::{Outcome, Verdict};
 use crate::name::{InstanceName, NodeName};
-use crate::target::{Peer, Pick, Selector};
+use crate::target::{Pick, Selector};
 use crate::unit::Length;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -60,85 +57,6 @@ fn orders_have_a_lease_and_a_deadline_that_nobody_outlives() {
     assert!(bound > seconds(25 + 20), "{bound}");
     let ids: BTreeSet<_> = orders.iter().map(|(_, order)| order.id.clone()).collect();
     assert_eq!(ids.len(), orders.len());
-}
-
-#[test]
-fn without_direction_a_delay_takes_the_side_that_the_backend_can_do_and_a_partition_both() {
-    let both = parallel(vec![
-        inject("slow", delay(), app("api"), for_seconds(1)),
-        inject("cut", partition(), app("db"), for_seconds(1)),
-    ]);
-    let mut world = SimulatedWorld::of(experiment(vec![both]));
-    world.run_to(Phase::Revert);
-    for (_, order) in world.injected() {
-        let OrderFault::Network(network) = &order.fault else { panic!("{order:?}") };
-        let expected = if order.step.as_str() == "slow" { Direction::Ingress } else { Direction::Both };
-        assert_eq!(network.direction, expected);
-    }
-}
-
-#[test]
-fn a_lost_zone_is_cut_from_every_address_outside_in_each_of_its_namespaces() {
-    let fault = Fault::ZoneLoss(ZoneLoss { mode: ZoneLossMode::Isolate, control: false });
-    let into = Selector { zone: Some("z2".into()), ..Selector::default() };
-    let mut experiment = experiment(vec![inject("zone", fault, into, for_seconds(5))]);
-    experiment.limits.max_percent = "50%".parse().unwrap();
-    let header = header(experiment);
-    assert_eq!(header.plan.most_targets, 3);
-    let mut world = SimulatedWorld::new(header).answering(|command, _| match command {
-        Command::Resolve { step, shot, .. } => {
-            // Two share a namespace: one order holds both.
-            let mut found = resolved();
-            let netns = found.instances.iter().find(|one| one.name.as_str() == "api-z2").unwrap().locator.clone();
-            found.instances.iter_mut().find(|one| one.name.as_str() == "db-z2").unwrap().locator = netns;
-            Some(vec![(Duration::ZERO, Event::TargetsResolved { step: *step, shot: *shot, found: Box::new(found) })])
-        }
-        _ => None,
-    });
-    world.run_to(Phase::Revert);
-    let orders = world.injected();
-    let names: Vec<&str> = orders.iter().map(|(_, order)| order.instance.as_str()).collect();
-    assert_eq!(names, ["api-z2", "web-z2"]);
-    for (_, order) in orders {
-        let OrderFault::Network(network) = &order.fault else { panic!("{order:?}") };
-        assert!(network.partition && !network.cut_control && network.direction == Direction::Both);
-        let inside = ["10.0.2.1/32", "10.0.2.2/32", "10.0.2.3/32"].map(|block| block.parse().unwrap());
-        assert_eq!(network.peers, Peers::AllExcept(inside.to_vec()));
-    }
-    let zone = "zone".parse().unwrap();
-    assert_eq!(world.engine.targets[&(zone, None)], ["api-z2", "db-z2", "web-z2"], "all who share it are targets");
-}
-
-#[test]
-fn peers_by_selector_become_addresses_and_unknown_addresses_are_an_error() {
-    let fault = |name: &str| {
-        let peers = Some(vec![Peer::Instances(Box::new(app(name)))]);
-        Fault::Network(Box::new(Network { partition: true, peers, ..Network::default() }))
-    };
-    let method = || experiment(vec![inject("cut", fault("db"), app("api"), for_seconds(1))]);
-    let mut world = SimulatedWorld::of(method());
-    world.run_to(Phase::Revert);
-    let OrderFault::Network(network) = &world.injected()[0].1.fault.clone() else { panic!() };
-    let blocks = ["10.0.1.2", "10.0.2.2", "10.0.3.2"].map(|block| block.parse().unwrap());
-    assert_eq!(network.peers, Peers::Only(blocks.to_vec()));
-
-    let mut world = SimulatedWorld::of(method()).answering(|command, _| match command {
-        Command::Resolve { step, shot, .. } => {
-            let mut found = resolved();
-            found.instances.iter_mut().for_each(|one| one.addresses.clear());
-            let read = found.instances.iter().filter(|one| one.name.as_str() != "db-z3");
-            found.addresses = read.map(|one| (one.name.clone(), vec![std::net::Ipv4Addr::LOCALHOST.into()])).collect();
-            Some(vec![(Duration::ZERO, Event::TargetsResolved { step: *step, shot: *shot, found: Box::new(found) })])
-        }
-        _ => None,
-    });
-    let judgement = world.run();
-    assert!(world.injected().is_empty());
-    assert_eq!(
-        world.engine.ending.errors,
-        ["cut: db-z3 lists no addresses, and none could be read from its namespace: nobody knows what to cut"]
-    );
-    drop(judgement);
 }
 
 #[test]
@@ -299,62 +217,6 @@ fn a_lost_agent_ends_the_method_and_a_late_sweep_still_counts() {
 }
 
 #[test]
-fn limits_are_checked_again_against_what_is_there_at_the_injection() {
-    let mut experiment = experiment(vec![inject("cut", partition(), app("api"), for_seconds(5))]);
-    experiment.limits.max_targets = Some(3);
-    let mut world = SimulatedWorld::of(experiment).answering(|command, _| match command {
-        Command::Resolve { step, shot, .. } => {
-            let mut found = resolved();
-            let mut fourth = found.instances[0].clone();
-            fourth.name = InstanceName::new("api-z4");
-            fourth.locator.netns = Some("/run/netns/api-z4".into());
-            found.instances.push(fourth);
-            Some(vec![(Duration::ZERO, Event::TargetsResolved { step: *step, shot: *shot, found: Box::new(found) })])
-        }
-        _ => None,
-    });
-    world.run();
-    assert!(world.injected().is_empty());
-    assert_eq!(
-        world.engine.ending.errors,
-        ["cut: over the limits now: 4 instances would be hit at once; `maxTargets` allows 3"]
-    );
-}
-
-#[test]
-fn changed_targets_are_said() {
-    let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(1))]))
-        .answering(|command, _| match command {
-            Command::Resolve { step, shot, .. } => {
-                let mut found = resolved();
-                found.instances.retain(|one| one.name.as_str() != "api-z3");
-                let found = Box::new(found);
-                Some(vec![(Duration::ZERO, Event::TargetsResolved { step: *step, shot: *shot, found })])
-            }
-            _ => None,
-        });
-    let judgement = world.run();
-    let note = "cut: targets have changed since the plan: api-z1, api-z2 instead of api-z1, api-z2, api-z3";
-    assert!(judgement.notes.contains(&note.to_owned()), "{:?}", judgement.notes);
-}
-
-#[test]
-fn an_empty_selection_at_the_injection_is_an_error_not_a_success() {
-    let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(1))]))
-        .answering(|command, _| match command {
-            Command::Resolve { step, shot, .. } => {
-                let mut found = resolved();
-                found.instances.retain(|one| one.labels["app"] != "api");
-                let found = Box::new(found);
-                Some(vec![(Duration::ZERO, Event::TargetsResolved { step: *step, shot: *shot, found })])
-            }
-            _ => None,
-        });
-    world.run();
-    assert_eq!(world.engine.ending.errors, ["cut: no instance matches app=api"]);
-}
-
-#[test]
 fn targets_without_evidence_are_named_and_none_at_all_is_inconclusive() {
     let silent = |nodes: &'static [&'static str]| {
         SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(2))])).answering(
@@ -391,32 +253,6 @@ fn a_one_shot_whose_end_nobody_sees_is_reverted_and_did_not_bite() {
 }
 
 #[test]
-fn two_faults_that_do_not_compose_are_refused_at_the_injection_too() {
-    // The inner one picks by `where`, which the plan sees on one instance and the run on another.
-    let outer = Selector { names: Some(vec![InstanceName::new("api-z1")]), ..Selector::default() };
-    let inner = vec![inject("again", delay(), app("api"), for_seconds(1))];
-    let mut experiment = experiment(vec![inject("slow", delay(), outer, Lasting::Meanwhile(inner))]);
-    let plan = crate::plan::plan(&experiment, &ground(), 7, &crate::plan::Caps::default()).unwrap_err();
-    assert!(plan[0].to_string().contains("slow and again would both be on api-z1 at one moment"), "{plan:?}");
-    if let StepKind::Inject(slow) = &mut experiment.method[0].kind {
-        slow.into.names = Some(vec![InstanceName::new("db-z1")]);
-    }
-    let mut world = SimulatedWorld::of(experiment).answering(|command, _| match command {
-        Command::Resolve { step, shot, .. } => {
-            let mut found = resolved();
-            // In the meantime both have come to share a namespace.
-            let netns = found.instances.iter().find(|one| one.name.as_str() == "api-z1").unwrap().locator.clone();
-            found.instances.iter_mut().find(|one| one.name.as_str() == "db-z1").unwrap().locator = netns;
-            Some(vec![(Duration::ZERO, Event::TargetsResolved { step: *step, shot: *shot, found: Box::new(found) })])
-        }
-        _ => None,
-    });
-    world.run();
-    assert!(world.engine.ending.errors[0].contains("the delays would add up"), "{:?}", world.engine.ending.errors);
-    assert_eq!(world.reverted().len(), 1);
-}
-
-#[test]
 fn a_placebo_waits_instead_of_injecting_but_knows_its_targets() {
     let mut header = header(experiment(vec![
         inject("cut", partition(), app("api"), for_seconds(5)),
@@ -444,4 +280,57 @@ fn the_same_seed_length_and_ids_come_out_of_the_same_events() {
     again.run();
     assert_eq!(world.entries, again.entries);
     assert!(world.injected()[0].1.deadline > Length::from_secs(60));
+}
+
+#[test]
+fn an_error_in_one_branch_lets_no_other_branch_begin_anything() {
+    let branches =
+        parallel(vec![perform("absent", &[], Lasting::Once), inject("cut", partition(), app("api"), for_seconds(9))]);
+    let mut experiment = experiment(vec![branches]);
+    let StepKind::Parallel(branches) = &mut experiment.method[0].kind else { panic!() };
+    let StepKind::Perform(perform) = &mut branches[0].kind else { panic!() };
+    // Its hole can never be filled, so that it fails in the moment it begins.
+    let hole = crate::experiment::Piece::End("cut".parse().unwrap());
+    perform.action = crate::experiment::Action::Exec(crate::claim::Program {
+        command: vec![crate::experiment::Template(vec![hole])],
+        env: std::collections::BTreeMap::new(),
+    });
+    let mut world = SimulatedWorld::of(experiment);
+    world.run();
+    assert_eq!(world.engine.ending.errors, ["absent could not be begun: `${cut.end}` has no value yet"]);
+    assert!(!world.commands().any(|(_, command)| matches!(command, Command::Resolve { .. })));
+}
+
+#[test]
+fn a_fault_that_is_on_is_not_gone_because_its_agent_refuses_a_word() {
+    let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(60))]))
+        .answering(|command, _| match command {
+            Command::Inject { node, order } if node.as_str() == "n1" => {
+                let refusal = Refusal { kind: RefusalKind::Fenced, reason: "epoch 2 came".into() };
+                Some(vec![
+                    (Duration::from_millis(5), agent_event(node, &order.id, on())),
+                    (Duration::from_secs(5), agent_event(node, &order.id, AgentEvent::Refused { refusal })),
+                ])
+            }
+            Command::Revert { node, .. } if node.as_str() == "n1" => Some(vec![]),
+            _ => None,
+        });
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::FaultsMayRemain);
+    assert_eq!(judgement.remaining.len(), 1);
+}
+
+#[test]
+fn only_faults_that_silence_their_targets_declare_a_loss_of_series() {
+    let losses = |fault: Fault| {
+        let mut world = SimulatedWorld::of(experiment(vec![inject("it", fault, app("api"), for_seconds(2))]));
+        world.run();
+        world.engine.timeline.losses().to_vec()
+    };
+    assert!(losses(delay()).is_empty());
+    for fault in [partition(), kill(), pause()] {
+        let losses = losses(fault);
+        assert_eq!(losses.len(), 3);
+        assert!(losses.iter().all(|loss| loss.to.is_some() && loss.series["instance"].starts_with("10.0.")));
+    }
 }

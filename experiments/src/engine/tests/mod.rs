@@ -1,9 +1,11 @@
 //! The engine against a simulated world: fake agents, actions and sources answer its commands.
 mod aborts;
 mod actions;
-mod build;
+pub(crate) mod build;
 mod crash;
 mod faults;
+mod golden;
 mod phases;
 mod properties;
+mod targets;
 mod world;

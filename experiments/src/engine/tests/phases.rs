@@ -87,3 +87,187 @@ fn a_witness_that_is_never_seen_is_not_a_pass() {
     assert_ne!(judgement.witnesses[0].outcome, Outcome::Passed);
     assert_ne!(judgement.verdict, Verdict::Passed);
 }
+
+/// A run that passes: a fault, a steady state, a claim of each verb, a safety stop, a witness.
+fn whole() -> crate::experiment::Experiment {
+    let mut method = cut();
+    if let crate::experiment::StepKind::Inject(inject) = &mut method.kind {
+        inject.witness = Some(witness("cut"));
+    }
+    let mut experiment = experiment(vec![method]);
+    experiment.recover_within = seconds(20);
+    experiment.steady_state.push(steady("healthy", "1"));
+    experiment.expect.push(during("holds", "1", "cut"));
+    experiment.expect.push(becomes("opens", "1", 8, at("cut", Edge::Start)));
+    experiment.expect.push(is_at("rows", "1", http("http://rows/"), at("cut", Edge::End)));
+    experiment.abort_if.push(abort_if("burning", "0"));
+    experiment
+}
+
+/// The breaker and the witness follow the fault one second later; all else is 1.
+fn follows(world: SimulatedWorld) -> SimulatedWorld {
+    world.valued(|name, at| match name {
+        "opens" | "cut" => Some(if (STARTED + 1..STARTED + 11).contains(&at.as_secs()) { 1.0 } else { 0.0 }),
+        _ => Some(1.0),
+    })
+}
+
+/// When the fault starts, in whole seconds: thirty samples of baseline, and the time until they have settled.
+const STARTED: u64 = 30;
+
+#[test]
+fn a_run_in_which_everything_is_seen_and_holds_has_passed() {
+    let mut world = follows(SimulatedWorld::of(whole()));
+    let judgement = world.run();
+    assert_eq!(world.injected()[0].0.as_secs(), STARTED);
+    assert_eq!(judgement.verdict, Verdict::Passed, "{:#?}", judgement);
+    assert!(judgement.claims.iter().all(|claim| claim.outcome == Outcome::Passed));
+    assert!(judgement.recovery.is_some());
+    let left: Vec<_> = world.engine.watches.all.values().filter(|run| run.open_since().is_some()).collect();
+    assert!(left.is_empty(), "every watch is closed");
+    let unwatched = world.commands().filter(|(_, command)| matches!(command, Command::Unwatch(_))).count();
+    assert_eq!(unwatched, 5, "all but the one that was asked once");
+}
+
+#[test]
+fn a_placebo_of_it_finds_nothing_vacuous() {
+    let mut header = header(whole());
+    header.placebo = true;
+    let mut world = SimulatedWorld::new(header).valued(|name, _| Some(if name == "opens" { 0.0 } else { 1.0 }));
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Passed, "{:#?}", judgement);
+    assert_eq!(judgement.placebo.unwrap().does_not_hold.len(), 1);
+    assert!(!world.commands().any(|(_, command)| matches!(command, Command::Watch(order) if order.watch.0 == "cut")));
+}
+
+#[test]
+fn a_steady_state_that_is_false_before_ends_the_run_at_once_and_untouched() {
+    let mut experiment = whole();
+    experiment.prepare.push((
+        crate::experiment::StepId(0),
+        "load".parse().unwrap(),
+        performance("load", &["rest"], crate::experiment::Lasting::Once),
+    ));
+    renumber(&mut experiment);
+    let mut world = SimulatedWorld::of(experiment)
+        .valued(|name, at| Some(if name == "healthy" && at.as_secs() == 5 { 0.0 } else { 1.0 }));
+    let judgement = world.run();
+    assert!(world.injected().is_empty());
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert!(judgement.reasons[0].contains("healthy does not hold before anything was done"), "{:?}", judgement.reasons);
+    assert!(world.time_of(|command| matches!(command, Command::Stop(_))).is_some(), "prepare is undone");
+    assert!(world.now < Duration::from_secs(40), "{:?}", world.now);
+}
+
+#[test]
+fn a_safety_stop_that_becomes_true_aborts_and_is_named() {
+    let mut world = SimulatedWorld::of(whole())
+        .valued(|name, at| Some(if name == "burning" && at.as_secs() >= 35 { 0.0 } else { 1.0 }));
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Aborted);
+    assert!(judgement.reasons[0].contains("burning is `0`"), "{:?}", judgement.reasons);
+    let reverted = world.time_of(|command| matches!(command, Command::Revert { .. })).unwrap();
+    assert_eq!(reverted.as_secs(), 35);
+    assert!(!world.phases().contains(&Phase::Recovery));
+    let burning = judgement.claims.iter().find(|claim| claim.name.as_str() == "burning").unwrap();
+    assert_eq!(burning.outcome, Outcome::Failed);
+}
+
+#[test]
+fn a_safety_stop_that_goes_blind_reverts_everything_and_is_inconclusive() {
+    let mut world =
+        SimulatedWorld::of(whole()).valued(|name, at| (name != "burning" || at.as_secs() < 33).then_some(1.0));
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    assert!(judgement.reasons[0].contains("went blind"), "{:?}", judgement.reasons);
+    let reverted = world.time_of(|command| matches!(command, Command::Revert { .. })).unwrap();
+    assert!(reverted < Duration::from_secs(39), "{reverted:?}: before its ten seconds are over");
+}
+
+#[test]
+fn a_safety_stop_that_is_true_or_blind_before_keeps_every_fault_away() {
+    for value in [Some(0.0), None] {
+        let mut world =
+            SimulatedWorld::of(whole()).valued(move |name, _| if name == "burning" { value } else { Some(1.0) });
+        let judgement = world.run();
+        assert!(world.injected().is_empty());
+        assert_eq!(judgement.verdict, Verdict::Inconclusive);
+    }
+}
+
+#[test]
+fn a_wait_that_is_not_met_fails_and_ends_the_method_but_recovery_is_seen() {
+    let method = vec![cut(), wait_for("ready", 5), perform("promote", &[], crate::experiment::Lasting::Once)];
+    let mut experiment = experiment(method);
+    experiment.steady_state.push(steady("healthy", "1"));
+    experiment.expect.push(during("holds", "1", "cut"));
+    let mut world = SimulatedWorld::of(experiment).valued(|name, _| Some(if name == "ready" { 0.0 } else { 1.0 }));
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Failed, "{:?}", judgement.reasons);
+    assert_eq!(judgement.waits[0].outcome, Outcome::Failed);
+    assert!(world.phases().contains(&Phase::Recovery));
+    assert!(!world.commands().any(|(_, command)| matches!(command, Command::Begin { .. })), "the method has ended");
+}
+
+#[test]
+fn a_wait_is_over_as_soon_as_it_is_met() {
+    let mut world = SimulatedWorld::of(experiment(vec![wait_for("ready", 30), cut()]))
+        .valued(|_, at| Some(if at.as_secs() >= 15 { 1.0 } else { 0.0 }));
+    world.run();
+    assert_eq!(world.injected()[0].0.as_secs(), 15);
+}
+
+#[test]
+fn a_system_that_does_not_recover_in_time_has_failed() {
+    let mut world = SimulatedWorld::of(whole()).valued(|name, at| match name {
+        "opens" | "cut" => Some(if (31..41).contains(&at.as_secs()) { 1.0 } else { 0.0 }),
+        "healthy" => Some(if at.as_secs() < 33 { 1.0 } else { 0.0 }),
+        _ => Some(1.0),
+    });
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Failed, "{:?}", judgement.reasons);
+    assert!(
+        judgement.reasons.iter().any(|reason| reason.contains("not steady again within 20 s")),
+        "{:?}",
+        judgement.reasons
+    );
+}
+
+#[test]
+fn without_a_witness_a_run_is_inconclusive_although_every_claim_holds() {
+    let mut world = SimulatedWorld::of(whole()).valued(|name, at| match name {
+        "cut" => Some(0.0),
+        "opens" => Some(if at.as_secs() >= 31 { 1.0 } else { 0.0 }),
+        _ => Some(1.0),
+    });
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Inconclusive, "{:?}", judgement.reasons);
+    assert!(judgement.reasons[0].contains("was not seen to bite"), "{:?}", judgement.reasons);
+}
+
+#[test]
+fn a_source_that_dies_meanwhile_is_never_a_pass_and_does_not_hold_the_run_up() {
+    let mut world = SimulatedWorld::of(whole()).valued(|name, at| match name {
+        "opens" | "cut" => Some(if (31..41).contains(&at.as_secs()) { 1.0 } else { 0.0 }),
+        "holds" if at.as_secs() > 34 => None,
+        _ => Some(1.0),
+    });
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Inconclusive, "{:?}", judgement.reasons);
+    assert!(world.now < Duration::from_secs(150));
+}
+
+#[test]
+fn progress_says_where_the_run_is() {
+    let mut world = follows(SimulatedWorld::of(whole()));
+    world.run_until(|world| world.now.as_secs() >= 35);
+    let progress = world.engine.progress(world.moment(world.now));
+    assert_eq!(progress.phase, Phase::Method);
+    assert_eq!(progress.steps[0].as_str(), "cut");
+    assert!(progress.faults.iter().all(|fault| fault.state == "on" && fault.bites));
+    assert_eq!(progress.faults.len(), 3);
+    let names: Vec<&str> = progress.claims.iter().map(|claim| claim.name.as_str()).collect();
+    assert_eq!(names, ["healthy", "holds", "opens", "rows", "burning"]);
+    assert!(progress.claims.iter().all(|claim| !claim.now.is_empty()), "{:?}", progress.claims);
+    assert!(progress.left.earliest >= Duration::from_secs(30) && progress.left.latest > progress.left.earliest);
+}

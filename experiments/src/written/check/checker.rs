@@ -74,6 +74,11 @@ pub(super) fn at<T>(value: &Option<Value<T>>) -> Option<&Span> {
     value.as_ref().map(|value| &value.span)
 }
 
+/// Where an optional value's key stands.
+pub(super) fn key<T>(value: &Option<Value<T>>) -> Option<&Span> {
+    value.as_ref().map(|value| &value.key)
+}
+
 /// Where an optional structure stands.
 pub(super) fn spot<T>(value: &Option<Spot<T>>) -> Option<&Span> {
     value.as_ref().map(|value| &value.span)

@@ -1,6 +1,6 @@
 //! Claims: one source, one verb, the times that go with it.
 
-use super::checker::{Checker, at, get};
+use super::checker::{Checker, at, get, key};
 use super::holes::When;
 use super::sources::{Resolved, of_claim};
 use crate::claim::{Allowance, Claim, Dwell, Predicate, Role, Source, Tolerance, Verb, Window};
@@ -77,19 +77,19 @@ impl Checker<'_> {
             "`abortIf` is watched all the time"
         };
         let mut others = vec![
-            ("during", at(&written.during)),
-            ("from", at(&written.from)),
-            ("to", at(&written.to)),
-            ("at", at(&written.at)),
-            ("after", at(&written.after)),
-            ("within", at(&written.within)),
-            ("until", at(&written.until)),
+            ("during", key(&written.during)),
+            ("from", key(&written.from)),
+            ("to", key(&written.to)),
+            ("at", key(&written.at)),
+            ("after", key(&written.after)),
+            ("within", key(&written.within)),
+            ("until", key(&written.until)),
         ];
         if role == Role::SteadyState {
-            others.push(("for", at(&written.r#for)));
+            others.push(("for", key(&written.r#for)));
         } else {
-            others.push(("budget", at(&written.budget)));
-            others.push(("longest", at(&written.longest)));
+            others.push(("budget", key(&written.budget)));
+            others.push(("longest", key(&written.longest)));
         }
         self.strangers(Code::TimesNotHere, &others, why);
         let predicate = self.condition(written.is.as_ref(), resolved);
@@ -126,10 +126,10 @@ impl Checker<'_> {
 
     fn is(&mut self, written: &WrittenClaim, owner: &Span, resolved: Option<&Resolved>) -> Option<Verb> {
         let deadline = [
-            ("after", at(&written.after)),
-            ("within", at(&written.within)),
-            ("until", at(&written.until)),
-            ("for", at(&written.r#for)),
+            ("after", key(&written.after)),
+            ("within", key(&written.within)),
+            ("until", key(&written.until)),
+            ("for", key(&written.r#for)),
         ];
         self.strangers(
             Code::TimesNotHere,
@@ -138,9 +138,9 @@ impl Checker<'_> {
         );
         let predicate = self.condition(written.is.as_ref(), resolved);
         if written.at.is_some() {
-            let window = [("during", at(&written.during)), ("from", at(&written.from)), ("to", at(&written.to))];
+            let window = [("during", key(&written.during)), ("from", key(&written.from)), ("to", key(&written.to))];
             self.strangers(Code::TimesNotHere, &window, "`at` is one instant");
-            let tolerance = [("budget", at(&written.budget)), ("longest", at(&written.longest))];
+            let tolerance = [("budget", key(&written.budget)), ("longest", key(&written.longest))];
             self.strangers(Code::Tolerance, &tolerance, "at one instant there is nothing to tolerate");
             let instant = self.instant(written.at.as_ref());
             return Some(Verb::IsAt { predicate: predicate?, at: instant? });
@@ -152,10 +152,10 @@ impl Checker<'_> {
 
     fn becomes(&mut self, written: &WrittenClaim, owner: &Span, resolved: Option<&Resolved>) -> Option<Verb> {
         let window = [
-            ("during", at(&written.during)),
-            ("from", at(&written.from)),
-            ("to", at(&written.to)),
-            ("at", at(&written.at)),
+            ("during", key(&written.during)),
+            ("from", key(&written.from)),
+            ("to", key(&written.to)),
+            ("at", key(&written.at)),
         ];
         self.strangers(Code::TimesNotHere, &window, "`becomes` has a deadline: `after` and `within`");
         for (key, is_missing) in [("after", written.after.is_none()), ("within", written.within.is_none())] {
@@ -177,7 +177,7 @@ impl Checker<'_> {
         let tolerance = self.tolerance(written);
         let dwell = match (&written.until, &written.r#for) {
             (None, None) => {
-                let tolerances = [("budget", at(&written.budget)), ("longest", at(&written.longest))];
+                let tolerances = [("budget", key(&written.budget)), ("longest", key(&written.longest))];
                 self.strangers(Code::Tolerance, &tolerances, "once is enough here; it goes with `until` or `for`");
                 Dwell::Once
             }
@@ -199,13 +199,13 @@ impl Checker<'_> {
         resolved: Option<&Resolved>,
     ) -> Option<Verb> {
         let others = [
-            ("at", at(&written.at)),
-            ("after", at(&written.after)),
-            ("within", at(&written.within)),
-            ("until", at(&written.until)),
-            ("for", at(&written.r#for)),
-            ("budget", at(&written.budget)),
-            ("longest", at(&written.longest)),
+            ("at", key(&written.at)),
+            ("after", key(&written.after)),
+            ("within", key(&written.within)),
+            ("until", key(&written.until)),
+            ("for", key(&written.r#for)),
+            ("budget", key(&written.budget)),
+            ("longest", key(&written.longest)),
         ];
         self.strangers(Code::TimesNotHere, &others, "`totals` has a window: `during`, or `from` and `to`");
         let predicate = self.condition(Some(value), resolved);

@@ -1,6 +1,6 @@
 //! Faults: what is carried out is converted, the rest is checked for its shape and comes later.
 
-use super::checker::{Checker, at, get, spot};
+use super::checker::{Checker, at, get, key, spot};
 use super::holes::When;
 use crate::fault::{Fault, Kill, Network, Pause, Protocol, Signal, ZoneLoss, ZoneLossMode};
 use crate::text::{Code, Span, Spot};
@@ -139,7 +139,7 @@ impl Checker<'_> {
         }
         if get(&written.partition) == Some(true) {
             let pointless =
-                [("delay", at(&written.delay)), ("jitter", at(&written.jitter)), ("loss", at(&written.loss))];
+                [("delay", key(&written.delay)), ("jitter", key(&written.jitter)), ("loss", key(&written.loss))];
             self.strangers(Code::NoEffect, &pointless, "a partition lets nothing through");
         }
         if let Some(jitter) = &written.jitter {
@@ -156,8 +156,8 @@ impl Checker<'_> {
             }
         }
         for (key, span, nothing) in [
-            ("delay", at(&written.delay), get(&written.delay).is_some_and(|delay| delay.get().is_zero())),
-            ("loss", at(&written.loss), get(&written.loss).is_some_and(|loss: Percent| loss.fraction() <= 0.0)),
+            ("delay", key(&written.delay), get(&written.delay).is_some_and(|delay| delay.get().is_zero())),
+            ("loss", key(&written.loss), get(&written.loss).is_some_and(|loss: Percent| loss.fraction() <= 0.0)),
         ] {
             if let (Some(span), true) = (span, nothing) {
                 self.note(Code::NoEffect, span, format!("a `{key}` of nothing does nothing"));
@@ -167,13 +167,13 @@ impl Checker<'_> {
 
     fn later_effects(&mut self, written: &WrittenNetwork) {
         let later = [
-            ("correlation", at(&written.correlation)),
-            ("burst", at(&written.burst)),
-            ("duplicate", at(&written.duplicate)),
-            ("corrupt", at(&written.corrupt)),
-            ("silentCorrupt", at(&written.silent_corrupt)),
-            ("reorder", at(&written.reorder)),
-            ("rate", at(&written.rate)),
+            ("correlation", key(&written.correlation)),
+            ("burst", key(&written.burst)),
+            ("duplicate", key(&written.duplicate)),
+            ("corrupt", key(&written.corrupt)),
+            ("silentCorrupt", key(&written.silent_corrupt)),
+            ("reorder", key(&written.reorder)),
+            ("rate", key(&written.rate)),
         ];
         for (key, span) in later {
             if let Some(span) = span {

@@ -62,9 +62,10 @@ impl Names {
         if RESERVED.contains(&name) {
             let hint = format!("reserved are {}", RESERVED.map(|word| format!("`{word}`")).join(", "));
             problems.note(Code::ReservedName, span, format!("`{name}` has a meaning of its own")).hint = Some(hint);
-        } else if let Some(first) = self.taken.get(name) {
+        } else if let Some(known) = self.taken.get(name) {
+            let (first, second) = if known.start <= span.start { (known, span) } else { (span, known) };
             let problem = Problem::new(Code::DuplicateName, format!("`{name}` is the name of two things"));
-            let problem = problem.at(problems.place(span)).also(problems.place(first), "the first one");
+            let problem = problem.at(problems.place(second)).also(problems.place(first), "the first one");
             problems.push(problem.hint("steps, claims, indicators and parameters share one set of names"));
         } else {
             self.taken.insert(name.to_owned(), span.clone());

@@ -7,7 +7,7 @@ use crate::claim::{Predicate, Source};
 use crate::experiment::Template;
 use crate::name::{IndicatorName, PlatformName, StepName};
 use crate::promql::{Analysis, analyse};
-use crate::text::{Code, Problem, Span, Spot, Value};
+use crate::text::{Code, Problem, Span, Spot, Value, nearest};
 use crate::unit::Length;
 use crate::written::action::{ExecSource, HttpSource, KubernetesSource};
 use crate::written::claim::{Claim, Indicator, WaitFor, Witness};
@@ -296,8 +296,7 @@ impl Checker<'_> {
         let Some(resolved) = resolved else { return Some(predicate) };
         if predicate.is_textual() && !resolved.gives_text {
             let message = format!("`{predicate}` is text, and the source gives numbers");
-            let hint = "write `1`, `not 1`, `at least 99%`, `below 5` or `between 1 and 3`";
-            self.hint(Code::TextCondition, &value.span, message, hint);
+            self.hint(Code::TextCondition, &value.span, message, meant(&predicate.to_string()));
             return None;
         }
         if predicate.is_relative() && matches!(resolved.source, Source::Step(_)) {
@@ -305,5 +304,16 @@ impl Checker<'_> {
             return None;
         }
         Some(predicate)
+    }
+}
+
+/// The condition that a misspelt one was meant to be.
+fn meant(text: &str) -> String {
+    const WORDS: [&str; 5] = ["at least", "at most", "above", "below", "not"];
+    let number = text.find(|letter: char| letter.is_ascii_digit()).unwrap_or(text.len());
+    let (words, number) = text.split_at(number);
+    match nearest(words.trim(), WORDS) {
+        Some(near) if !number.is_empty() => format!("did you mean `{near} {number}`?"),
+        _ => "write `1`, `not 1`, `at least 99%`, `below 5` or `between 1 and 3`".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! Steps: one kind each, what belongs to it, how long it lasts, how it is undone.
 
-use super::checker::{Checker, at, get, spot};
+use super::checker::{Checker, at, get, key, spot};
 use super::holes::When;
 use super::names::is_one_shot;
 use super::sources::{of_wait, of_witness};
@@ -115,15 +115,15 @@ impl Checker<'_> {
     fn belongs(&mut self, written: &WrittenStep) {
         let inject = written.inject.is_some();
         let perform = written.perform.is_some();
-        let lasting = [("for", at(&written.r#for)), ("meanwhile", spot(&written.meanwhile))];
-        let of_faults = [("into", spot(&written.into)), ("every", at(&written.every))];
+        let lasting = [("for", key(&written.r#for)), ("meanwhile", spot(&written.meanwhile))];
+        let of_faults = [("into", spot(&written.into)), ("every", key(&written.every))];
         let of_actions = [
             ("undo", spot(&written.undo)),
-            ("irreversible", at(&written.irreversible)),
-            ("timeout", at(&written.timeout)),
+            ("irreversible", key(&written.irreversible)),
+            ("timeout", key(&written.timeout)),
         ];
         let witness = [("witness", spot(&written.witness))];
-        let within = [("within", at(&written.within))];
+        let within = [("within", key(&written.within))];
         if !inject {
             self.strangers(Code::KeyNotHere, &of_faults, "it goes with `inject`");
         }
@@ -345,13 +345,13 @@ impl Checker<'_> {
         };
         self.one_kind(written, &spot.span)?;
         let others = [
-            ("for", at(&written.r#for)),
+            ("for", key(&written.r#for)),
             ("meanwhile", self::spot(&written.meanwhile)),
-            ("timeout", at(&written.timeout)),
+            ("timeout", key(&written.timeout)),
             ("witness", self::spot(&written.witness)),
             ("into", self::spot(&written.into)),
-            ("every", at(&written.every)),
-            ("within", at(&written.within)),
+            ("every", key(&written.every)),
+            ("within", key(&written.within)),
         ];
         self.strangers(Code::PrepareStep, &others, "an action in `prepare` lasts the whole run");
         if written.name.is_none() {

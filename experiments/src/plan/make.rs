@@ -1,12 +1,13 @@
 //! Experiment + instances + seed + what agents can do -> Plan, or every reason why not.
 
-use super::compile::{self, Certainty, CompileError, Ground, Wanted, compile, effective_selector, fault_in_words};
+use super::compile::{Certainty, CompileError, Ground, Wanted, compile, effective_selector};
 use super::moments::moments;
 use super::overlap::overlap;
 use super::refers::{steps_of_claim, steps_of_source};
-use super::timeline::{Schedule, action_in_words, schedule};
+use super::timeline::{Schedule, schedule};
+use super::windows::{baseline_bounds, recovery_bounds};
+use super::words::what_it_does;
 use super::{Bounds, Plan, PlannedStep};
-use crate::claim::{Claim, Source, Verb, Window};
 use crate::engine::bounds;
 use crate::experiment::{Experiment, Inject, Lasting, Step, StepId, StepKind, Undo};
 use crate::fault::{AgentDescription, Fault};
@@ -15,7 +16,6 @@ use crate::name::{InstanceName, NodeName, PlatformName};
 use crate::target::{Hit, Instance, LimitCaps, Selector, check_limits, select};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::Duration;
 
 /// The world as it is when a plan is made.
 #[derive(Debug, Clone, Default)]
@@ -302,80 +302,6 @@ fn notes_on_agents(aims: &BTreeMap<StepId, Vec<Aim>>, world: &World) -> Option<S
         .then(|| format!("no agent was asked what it can do on {}: preflight will ask", nodes.join(", ")))
 }
 
-/// The claims that make the baseline as long as it is: the steady state, and what is compared with it.
-pub(crate) fn baseline_claims(experiment: &Experiment) -> impl Iterator<Item = &Claim> {
-    experiment.claims().filter(|claim| {
-        matches!(claim.verb, Verb::Is { window: Window::Baseline, .. }) || claim.verb.predicate().is_relative()
-    })
-}
-
-/// The baseline's length: 10 s, 30 sampling intervals, or three times the longest range.
-pub(crate) fn baseline_length(experiment: &Experiment, sampling: &BTreeMap<WatchName, Sampling>) -> Duration {
-    let of_claim = |claim: &Claim| {
-        let known = sampling.get(&WatchName(claim.name.to_string())).map(|sampling| sampling.interval);
-        let interval = match &claim.source {
-            Source::Http { every, .. } | Source::Exec { every, .. } => Some(every.get()),
-            Source::Query(_) | Source::Step(_) => known,
-        };
-        let range = match &claim.source {
-            Source::Query(query) => query.shape.as_ref().map(|shape| shape.looks_back() * 3).unwrap_or_default(),
-            Source::Http { .. } | Source::Exec { .. } | Source::Step(_) => Duration::ZERO,
-        };
-        range.max(interval.unwrap_or_default() * 30)
-    };
-    baseline_claims(experiment).map(of_claim).max().unwrap_or_default().max(bounds::BASELINE)
-}
-
-fn baseline_bounds(
-    experiment: &Experiment,
-    sampling: &BTreeMap<WatchName, Sampling>,
-    notes: &mut Vec<String>,
-) -> Bounds {
-    let length = baseline_length(experiment, sampling);
-    let unknown: Vec<&str> = baseline_claims(experiment)
-        .filter(|claim| matches!(claim.source, Source::Query(_)))
-        .filter(|claim| !sampling.contains_key(&WatchName(claim.name.to_string())))
-        .map(|claim| claim.name.as_str())
-        .collect();
-    if !unknown.is_empty() {
-        notes.push(format!(
-            "the baseline lasts 30 scrape intervals of {} if that is longer; preflight reads the interval",
-            unknown.join(", ")
-        ));
-    }
-    let more = experiment.steady_state.iter().any(|claim| claim.min_events.is_some());
-    let latest = length + bounds::FIRST_DATA + if more { bounds::MORE_EVENTS } else { Duration::ZERO };
-    Bounds { earliest: length, latest }
-}
-
-fn recovery_bounds(experiment: &Experiment, baseline: Bounds) -> Bounds {
-    let windows = experiment.expect.iter().map(tail_of).max().unwrap_or_default();
-    if experiment.steady_state.is_empty() {
-        return Bounds { earliest: windows, latest: windows + bounds::LATE_DATA };
-    }
-    let steady = experiment.recover_within.get() + baseline.earliest;
-    Bounds { earliest: baseline.earliest.max(windows), latest: steady.max(windows) + bounds::LATE_DATA }
-}
-
-/// How long after the method's end a claim may still be watched.
-fn tail_of(claim: &Claim) -> Duration {
-    let after = |instant: &crate::experiment::Instant| Duration::try_from(instant.offset).unwrap_or_default();
-    match &claim.verb {
-        Verb::Is { window: Window::Between { to, .. }, .. }
-        | Verb::Totals { window: Window::Between { to, .. }, .. } => after(to),
-        Verb::Is { .. } | Verb::Totals { .. } | Verb::Aborts { .. } => Duration::ZERO,
-        Verb::IsAt { at, .. } => after(at),
-        Verb::Becomes { after: instant, within, dwell, .. } => {
-            let stays = match dwell {
-                crate::claim::Dwell::For { length, .. } => length.get(),
-                crate::claim::Dwell::Until { until, .. } => after(until),
-                crate::claim::Dwell::Once => Duration::ZERO,
-            };
-            after(instant) + within.get() + stays
-        }
-    }
-}
-
 fn planned_steps(experiment: &Experiment, times: &Schedule, aims: &BTreeMap<StepId, Vec<Aim>>) -> Vec<PlannedStep> {
     fn walk<'a>(steps: &'a [Step], depth: usize, found: &mut Vec<(&'a Step, usize)>) {
         for step in steps {
@@ -428,32 +354,5 @@ fn planned_step(
         population: aims.iter().map(|aim| aim.hit.population.len()).max().unwrap_or(0),
         backend: (!backends.is_empty()).then(|| backends.join(", ")),
         watched_by,
-    }
-}
-
-fn what_it_does(step: &Step) -> String {
-    match &step.kind {
-        StepKind::Inject(inject) => match inject.every {
-            Some(every) => format!("{} every {every}, {} times", fault_in_words(&inject.fault), shots(inject)),
-            None => compile::fault_in_words(&inject.fault),
-        },
-        StepKind::Perform(perform) => action_in_words(&perform.action),
-        StepKind::Wait(length) => format!("wait {length}"),
-        StepKind::WaitFor(wait) => {
-            format!("wait until {} is {}, at most {}", source_in_words(&wait.source), wait.is, wait.within)
-        }
-        StepKind::Parallel(branches) => format!("{} steps together", branches.len()),
-    }
-}
-
-fn source_in_words(source: &Source) -> String {
-    match source {
-        Source::Query(query) => format!("`{}`", query.text),
-        Source::Http { request, .. } => format!("http {}", request.url),
-        Source::Exec { program, .. } => {
-            let words: Vec<String> = program.command.iter().map(ToString::to_string).collect();
-            format!("exec {}", words.join(" "))
-        }
-        Source::Step(step) => format!("the result of {step}"),
     }
 }
