@@ -13,6 +13,7 @@ spec:
     - name: it-is-so
       query: min(up{{instance=\"load\"}})
       is: 1
+  recoverWithin: 15s
   method:
     - name: hurt
       inject: {{{fault}}}

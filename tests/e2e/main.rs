@@ -9,6 +9,7 @@
 mod bad_days;
 mod commands;
 mod crash;
+mod demo;
 mod experiments;
 mod house;
 mod mechanisms;

@@ -184,6 +184,12 @@ impl Ran {
         reasons.map(|reason| reason.as_str().unwrap()).collect::<Vec<_>>().join("\n")
     }
 
+    /// What it said to whoever watched, and the reasons of its verdict, whole: a terminal's lines are wrapped.
+    pub fn said(&self) -> String {
+        let reasons = if self.report.is_some() { self.reasons() } else { String::new() };
+        format!("{}\n{reasons}", self.stderr)
+    }
+
     /// It must have ended with this code.
     #[track_caller]
     pub fn ended_with(&self, code: i32, why: &str) {
