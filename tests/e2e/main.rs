@@ -6,10 +6,18 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test's helper that cannot go on fails the test")]
 
+mod bad_days;
+mod commands;
+mod crash;
+mod demo;
+mod experiments;
 mod house;
 mod mechanisms;
 mod orphans;
+mod turn;
 mod twins;
+mod untouched;
+mod user;
 mod worlds;
 
 use std::thread::sleep;

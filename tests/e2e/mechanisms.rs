@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use squall_tests::{Scenario, Twin, World};
 
+use crate::turn::turn;
+
 /// Longer than any mechanism here needs, on a busy machine.
 const OPENS_WITHIN: Duration = Duration::from_secs(5);
 /// The breaker of HAProxy holds for 15 s.
@@ -35,8 +37,27 @@ fn errors(world: &World) -> f64 {
     world.value(ERRORS).unwrap().expect("the load generator is scraped")
 }
 
+/// Cuts instances off from everything, as a lost zone is.
+fn cut(world: &World, instances: &[&str]) {
+    let table = "add table inet cut
+        add chain inet cut in { type filter hook input priority 0; }
+        add chain inet cut out { type filter hook output priority 0; }
+        add rule inet cut in meta l4proto { tcp, udp } drop
+        add rule inet cut out meta l4proto { tcp, udp } drop";
+    for instance in instances {
+        world.read(["ip", "netns", "exec", instance, "nft", table]).unwrap();
+    }
+}
+
+fn mend(world: &World, instances: &[&str]) {
+    for instance in instances {
+        world.read(["ip", "netns", "exec", instance, "nft", "delete table inet cut"]).unwrap();
+    }
+}
+
 #[test]
 fn a_failing_backend_opens_haproxys_breaker_and_the_twins_never() {
+    let _turn = turn(2);
     let (good, twin) = both(Scenario::Breaker);
     let breaker = "max(haproxy_server_status{proxy=\"backends\",server=\"backend-z2\",state=\"DOWN\"})";
     let before = [&good, &twin].map(errors);
@@ -63,10 +84,11 @@ fn a_failing_backend_opens_haproxys_breaker_and_the_twins_never() {
 
 #[test]
 fn slow_payments_open_checkouts_breaker_and_the_twins_never() {
+    let _turn = turn(2);
     let (good, twin) = both(Scenario::Shop);
     let breaker = "max(shop_breaker_open{upstream=\"payments\"})";
     let before = [&good, &twin].map(errors);
-    let payments = ["10.0.1.10", "10.0.2.10", "10.0.3.10"];
+    let payments = ["10.0.1.40", "10.0.2.40", "10.0.3.40"];
     for world in [&good, &twin] {
         for address in payments {
             world.read(["lab", "http", "POST", &format!("http://{address}:9901/slow?delay=400ms")]).unwrap();
@@ -87,21 +109,17 @@ fn slow_payments_open_checkouts_breaker_and_the_twins_never() {
 
 #[test]
 fn a_lost_zone_fails_over_and_the_twins_never() {
+    let _turn = turn(2);
     let (good, twin) = both(Scenario::Zones);
     let serving = "max(haproxy_backend_active_servers{proxy=\"backends\"})";
     let before = [&good, &twin].map(errors);
-    let cut = "add table inet cut
-        add chain inet cut in { type filter hook input priority 0; }
-        add chain inet cut out { type filter hook output priority 0; }
-        add rule inet cut in meta l4proto { tcp, udp } drop
-        add rule inet cut out meta l4proto { tcp, udp } drop";
     for world in [&good, &twin] {
-        world.read(["ip", "netns", "exec", "backend-z2", "nft", cut]).unwrap();
+        cut(world, &["backend-z2"]);
     }
     let failed_over = good.wait_for(serving, |value| value == 2.0, OPENS_WITHIN).unwrap();
     never(&twin, serving, 2.0);
     for world in [&good, &twin] {
-        world.read(["ip", "netns", "exec", "backend-z2", "nft", "delete table inet cut"]).unwrap();
+        mend(world, &["backend-z2"]);
     }
     let came_back = good.wait_for(serving, |value| value == 3.0, CLOSES_WITHIN).unwrap();
     let after = [&good, &twin].map(errors);
@@ -109,4 +127,35 @@ fn a_lost_zone_fails_over_and_the_twins_never() {
     assert!(after[0] - before[0] <= 5.0, "customers are served: {} errors", after[0] - before[0]);
     good.finish().unwrap();
     twin.finish().unwrap();
+}
+
+#[test]
+fn in_the_town_every_mechanism_works_and_one_hold_serves_breaker_and_zone() {
+    let _turn = turn(1);
+    let town = World::start(Scenario::Town, Twin::Good).unwrap();
+    let post = |url: &str| town.read(["lab", "http", "POST", url]).map(drop).unwrap();
+    let shop = "max(shop_breaker_open{upstream=\"payments\"})";
+    let serving = "max(haproxy_backend_active_servers{proxy=\"backends\"})";
+
+    let payments = ["10.0.1.40", "10.0.2.40", "10.0.3.40"];
+    payments.iter().for_each(|address| post(&format!("http://{address}:9901/slow?delay=400ms")));
+    town.wait_for(shop, |value| value == 1.0, OPENS_WITHIN).unwrap();
+    payments.iter().for_each(|address| post(&format!("http://{address}:9901/heal")));
+    town.wait_for(shop, |value| value == 0.0, CLOSES_WITHIN).unwrap();
+
+    post("http://10.0.2.10:9901/fail?status=500");
+    town.wait_for(serving, |value| value == 2.0, OPENS_WITHIN).unwrap();
+    post("http://10.0.2.10:9901/heal");
+    let held = town.wait_for(serving, |value| value == 3.0, CLOSES_WITHIN).unwrap();
+    assert!(held > Duration::from_secs(11), "the breaker holds for longer than a backend fails: {held:?}");
+
+    let zone = ["backend-z2", "payments-z2"];
+    let before = errors(&town);
+    cut(&town, &zone);
+    town.wait_for(serving, |value| value == 2.0, OPENS_WITHIN).unwrap();
+    mend(&town, &zone);
+    let came_back = town.wait_for(serving, |value| value == 3.0, CLOSES_WITHIN).unwrap();
+    assert!(came_back < Duration::from_secs(14), "the zone comes back before it is missed: {came_back:?}");
+    assert!(errors(&town) - before <= 5.0, "customers are served meanwhile");
+    town.finish().unwrap();
 }

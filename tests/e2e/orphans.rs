@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 use squall_tests::programs::lab_binary;
 
 use crate::eventually;
+use crate::turn::turn;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -71,6 +72,7 @@ impl Drop for Held {
 
 #[test]
 fn a_killed_holder_leaves_nothing_behind() {
+    let _turn = turn(1);
     let mut held = Held::start(Command::new(lab_binary().unwrap()));
     held.holder.kill().unwrap();
     held.holder.wait().unwrap();
@@ -80,6 +82,7 @@ fn a_killed_holder_leaves_nothing_behind() {
 
 #[test]
 fn a_world_whose_own_processes_are_killed_leaves_nothing_behind() {
+    let _turn = turn(1);
     let held = Held::start(Command::new(lab_binary().unwrap()));
     kill(Pid::from_raw(held.unshare().cast_signed()), Signal::SIGKILL).unwrap();
     held.assert_nothing_is_left();
@@ -87,6 +90,7 @@ fn a_world_whose_own_processes_are_killed_leaves_nothing_behind() {
 
 #[test]
 fn a_world_needs_no_root_where_user_namespaces_are_allowed() {
+    let _turn = turn(1);
     if !nix::unistd::geteuid().is_root() {
         return; // Then every test here is this test.
     }

@@ -11,18 +11,20 @@ use squall_tests::programs::lab_binary;
 use squall_tests::{Scenario, Twin, World};
 
 use crate::eventually;
+use crate::turn::turn;
 
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn everything_is_scraped_and_reachable_by_both_families_when_a_world_is_ready() {
+    let _turn = turn(1);
     let world = World::start(Scenario::Shop, Twin::Good).unwrap();
     assert_eq!(world.value("count(up == 1)").unwrap(), Some(6.0));
     assert_eq!(world.value("sum(shop_breaker_open)").unwrap(), Some(0.0));
     for file in ["inventory.yaml", "squall.yaml", "ready", "run/payments-z3.pid", "logs/load.log"] {
         assert!(world.directory().join(file).exists(), "no {file}");
     }
-    for url in ["http://10.0.2.10:8080/", "http://[fd00:2::10]:8080/"] {
+    for url in ["http://10.0.2.40:8080/", "http://[fd00:2::40]:8080/"] {
         let said = world.read(["lab", "http", "GET", url]).unwrap();
         assert_eq!(said, "thank you: payments-z2 in z2\n");
         let said = world.read(["ip", "netns", "exec", "payments-z3", "lab", "http", "GET", url]).unwrap();
@@ -33,6 +35,7 @@ fn everything_is_scraped_and_reachable_by_both_families_when_a_world_is_ready() 
 
 #[test]
 fn worlds_run_side_by_side_and_their_names_are_private() {
+    let _turn = turn(2);
     let (good, twin) = (World::start(Scenario::Breaker, Twin::Good), World::start(Scenario::Breaker, Twin::Broken));
     let (good, twin) = (good.unwrap(), twin.unwrap());
     assert_ne!(good.directory(), twin.directory());
@@ -51,6 +54,7 @@ fn worlds_run_side_by_side_and_their_names_are_private() {
 
 #[test]
 fn an_instance_that_an_experiment_kills_is_restarted_and_no_failure() {
+    let _turn = turn(1);
     let world = World::start(Scenario::Zones, Twin::Good).unwrap();
     let before = world.pid_of("backend-z2").unwrap();
     for signal in ["KILL", "TERM"] {
@@ -65,6 +69,7 @@ fn an_instance_that_an_experiment_kills_is_restarted_and_no_failure() {
 
 #[test]
 fn a_part_that_dies_unasked_fails_the_world_with_its_name() {
+    let _turn = turn(1);
     let world = World::start(Scenario::Zones, Twin::Good).unwrap();
     for (part, signal) in [("haproxy", "-KILL"), ("backend-z1", "-ABRT")] {
         world.read(["kill", signal, &world.pid_of(part).unwrap().to_string()]).unwrap();
@@ -77,7 +82,8 @@ fn a_part_that_dies_unasked_fails_the_world_with_its_name() {
 
 #[test]
 fn parts_are_stopped_frozen_and_started_on_request() {
-    let mut world = World::start(Scenario::Breaker, Twin::Good).unwrap();
+    let _turn = turn(1);
+    let world = World::start(Scenario::Breaker, Twin::Good).unwrap();
     world.freeze_part("prometheus").unwrap();
     assert!(world.query("up").is_err(), "a frozen Prometheus does not answer");
     world.thaw_part("prometheus").unwrap();
@@ -92,6 +98,7 @@ fn parts_are_stopped_frozen_and_started_on_request() {
 
 #[test]
 fn commands_keep_their_exit_codes_and_can_be_killed_alone() {
+    let _turn = turn(1);
     let world = World::start(Scenario::Zones, Twin::Good).unwrap();
     assert_eq!(world.run(["sh", "-c", "echo out; echo err >&2; exit 6"]).unwrap().status.code(), Some(6));
 
@@ -106,6 +113,7 @@ fn commands_keep_their_exit_codes_and_can_be_killed_alone() {
 
 #[test]
 fn an_interrupt_is_for_the_command_and_not_for_the_parts() {
+    let _turn = turn(1);
     let script = "trap 'echo reverted; exit 5' INT; echo running; while :; do sleep 0.1; done";
     let mut lab = Command::new(lab_binary().unwrap());
     lab.args(["up", "--scenario", "zones", "--", "sh", "-c", script]).stdin(Stdio::null()).stdout(Stdio::piped());

@@ -57,6 +57,8 @@ impl Zone {
 pub struct Instance {
     /// Its name: also of its network namespace, its pidfile and its `instance` label.
     pub name: String,
+    /// Its namespace in the inventory, as a pod would have one.
+    pub namespace: String,
     /// What it is an instance of.
     pub app: String,
     /// Where it lives.
@@ -166,8 +168,6 @@ impl Target {
 /// Everything a world consists of.
 #[derive(Debug, Clone)]
 pub struct Blueprint {
-    /// The namespace all instances share in the inventory, as pods would.
-    pub namespace: String,
     /// Instances, each in a network namespace on its zone's bridge.
     pub instances: Vec<Instance>,
     /// Parts outside every zone.

@@ -1,34 +1,56 @@
-//! `lab demo`: every ready experiment, each on a world of its own, with an HTML report of each.
+//! `lab demo`: every ready experiment, one after another, in one town, with an HTML report of each.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::catalog::CATALOG;
 use crate::programs::sibling_binary;
-use crate::scenarios::Twin;
+use crate::scenarios::{Scenario, Twin};
 use crate::world::World;
 
-/// Runs the catalogue on good systems; the exit code is the first that is not 0.
+/// Runs the catalogue on the good town. The exit code is `squall`'s: the worst of the runs.
+///
+/// Ctrl-C is for `squall`, which reverts and reports; then the town is torn down.
 pub fn run(reports: &Path) -> Result<ExitCode> {
     sibling_binary("squall")?;
     fs::create_dir_all(reports).with_context(|| format!("create {}", reports.display()))?;
     let reports = reports.canonicalize().with_context(|| format!("find {}", reports.display()))?;
-    let mut worst = 0;
-    for ready in CATALOG {
-        eprintln!("lab: starting world `{}` for {}", ready.scenario, ready.name);
-        let world = World::start(ready.scenario, Twin::Good)?;
-        let page = reports.join(format!("{}.html", ready.name));
-        let mut squall = world.command(["squall", "run", "--settings", "squall.yaml", "--html"])?;
-        let status = squall.arg(&page).arg(ready.file()).status().context("run squall in the world")?;
-        world.finish()?;
-        ensure!(page.exists() || !status.success(), "squall left no report in {}", page.display());
-        eprintln!("lab: {}: {status}; report: {}", ready.name, page.display());
-        if worst == 0 {
-            worst = status.code().unwrap_or(i32::from(u8::MAX));
-        }
+    let before = pages(&reports)?;
+
+    eprintln!("lab: starting a town of three zones: HAProxy over three backends, a shop, customers, Prometheus");
+    let town = World::start(Scenario::Town, Twin::Good)?;
+    eprintln!("lab: running {} experiments on it, about three quarters of a minute each", CATALOG.len());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("start a runtime")?;
+    let _guard = runtime.enter();
+    // Listening is enough: a Ctrl-C no longer ends this process, and reaches `squall` by the terminal.
+    let _interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+
+    let mut squall = town.command(["squall", "run", "--settings", "squall.yaml", "--report"])?;
+    squall.arg(&reports).args(CATALOG.map(|ready| ready.file()));
+    let status = squall.status().context("run squall in the town")?;
+    town.finish()?;
+
+    let written: Vec<PathBuf> = pages(&reports)?.difference(&before).cloned().collect();
+    if !written.is_empty() {
+        eprintln!("lab: open in a browser:");
     }
-    Ok(ExitCode::from(u8::try_from(worst).unwrap_or(u8::MAX)))
+    for page in written {
+        eprintln!("  {}", page.display());
+    }
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
+}
+
+/// The reports in a folder, in those below it too.
+fn pages(folder: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("look into {}", folder.display()))? {
+        let page = entry.context("look at a report")?.path().join("report.html");
+        found.extend(page.exists().then_some(page));
+    }
+    Ok(found)
 }

@@ -28,6 +28,7 @@ mod exposition;
 mod http;
 pub mod init;
 pub mod load;
+pub mod middleman;
 mod network;
 pub mod programs;
 pub mod promql;

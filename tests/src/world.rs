@@ -7,7 +7,7 @@
 //! ```no_run
 //! use squall_tests::{Scenario, Twin, World};
 //!
-//! let mut world = World::start(Scenario::Shop, Twin::Good)?;
+//! let world = World::start(Scenario::Shop, Twin::Good)?;
 //! let output = world.run(["squall", "run", "experiment.yaml", "--settings", "squall.yaml"])?;
 //! assert!(output.status.success());
 //! world.finish()?; // fails if a part died that nobody was asked to kill
@@ -20,6 +20,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -46,6 +47,13 @@ pub struct World {
     temporary: Option<TempDir>,
     unshare: Child,
     first_process: u32,
+    line: Mutex<Line>,
+}
+
+/// The line to the world's first process. One request at a time, so an answer is the answer to the last.
+#[derive(Debug)]
+struct Line {
+    /// `None` once the world was told to end.
     requests: Option<ChildStdin>,
     replies: Receiver<Reply>,
 }
@@ -79,8 +87,9 @@ impl World {
         let mut unshare = command.spawn().context("start unshare (package util-linux)")?;
         let requests = unshare.stdin.take();
         let replies = read_replies(unshare.stdout.take().expect("stdout is piped: asked for above"));
-        let mut world = Self { directory, temporary, unshare, first_process: 0, requests, replies };
-        match world.reply(START_WITHIN).context("wait for the world to be ready")? {
+        let line = Mutex::new(Line { requests, replies });
+        let mut world = Self { directory, temporary, unshare, first_process: 0, line };
+        match world.line().reply(START_WITHIN).context("wait for the world to be ready")? {
             Reply::Ready => {}
             Reply::Failed(why) => bail!("build world `{scenario}`: {why}"),
             other => bail!("the world began with {other:?}"),
@@ -161,23 +170,23 @@ impl World {
     }
 
     /// Ends a part; it stays down, and its end is no failure.
-    pub fn stop_part(&mut self, name: &str) -> Result<()> {
-        self.ask(&Request::Stop(name.to_owned())).map(drop)
+    pub fn stop_part(&self, name: &str) -> Result<()> {
+        self.line().ask(&Request::Stop(name.to_owned())).map(drop)
     }
 
     /// Starts a part again that was stopped with [`World::stop_part`].
-    pub fn start_part(&mut self, name: &str) -> Result<()> {
-        self.ask(&Request::Start(name.to_owned())).map(drop)
+    pub fn start_part(&self, name: &str) -> Result<()> {
+        self.line().ask(&Request::Start(name.to_owned())).map(drop)
     }
 
     /// Freezes a part (SIGSTOP): it is there, and does nothing.
-    pub fn freeze_part(&mut self, name: &str) -> Result<()> {
-        self.ask(&Request::Freeze(name.to_owned())).map(drop)
+    pub fn freeze_part(&self, name: &str) -> Result<()> {
+        self.line().ask(&Request::Freeze(name.to_owned())).map(drop)
     }
 
     /// Lets a frozen part go on.
-    pub fn thaw_part(&mut self, name: &str) -> Result<()> {
-        self.ask(&Request::Thaw(name.to_owned())).map(drop)
+    pub fn thaw_part(&self, name: &str) -> Result<()> {
+        self.line().ask(&Request::Thaw(name.to_owned())).map(drop)
     }
 
     /// The pid of a part as the world counts, from its pidfile; `None` while it is down.
@@ -188,7 +197,7 @@ impl World {
 
     /// Ends the world. Fails if a part died that nobody was asked to kill, with its last words.
     pub fn finish(mut self) -> Result<()> {
-        let deaths = match self.ask(&Request::Deaths)? {
+        let deaths = match self.line().ask(&Request::Deaths)? {
             Reply::Deaths(deaths) => deaths,
             other => bail!("the world answered {other:?} when asked for deaths"),
         };
@@ -199,6 +208,26 @@ impl World {
         Ok(())
     }
 
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        drop(self.line().requests.take());
+        let deadline = Instant::now() + END_WITHIN;
+        while self.unshare.try_wait().context("wait for the world's end")?.is_none() {
+            if Instant::now() > deadline {
+                self.unshare.kill().context("kill the world")?; // Its child dies with it: --kill-child.
+                self.unshare.wait().context("wait for the world's end")?;
+                bail!("the world did not end in {END_WITHIN:?} and was killed");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+impl Line {
     fn ask(&mut self, request: &Request) -> Result<Reply> {
         let line = serde_json::to_string(request).context("write a request")?;
         let pipe = self.requests.as_mut().context("the world has ended")?;
@@ -218,20 +247,6 @@ impl World {
             }
         }
     }
-
-    fn end(&mut self) -> Result<()> {
-        drop(self.requests.take());
-        let deadline = Instant::now() + END_WITHIN;
-        while self.unshare.try_wait().context("wait for the world's end")?.is_none() {
-            if Instant::now() > deadline {
-                self.unshare.kill().context("kill the world")?; // Its child dies with it: --kill-child.
-                self.unshare.wait().context("wait for the world's end")?;
-                bail!("the world did not end in {END_WITHIN:?} and was killed");
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Ok(())
-    }
 }
 
 impl Drop for World {
@@ -241,7 +256,7 @@ impl Drop for World {
         {
             // Whoever looks into the failure wants the logs.
             let keep = serde_json::to_string(&Request::Keep).expect("requests are plain data");
-            drop(self.requests.as_mut().map(|pipe| writeln!(pipe, "{keep}")));
+            drop(self.line().requests.as_mut().map(|pipe| writeln!(pipe, "{keep}")));
             eprintln!("lab: the world's files are kept in {}", temporary.keep().display());
         }
         if let Err(error) = self.end() {

@@ -13,6 +13,10 @@ impl Engine {
     /// Judges the run and ends it.
     pub(super) fn finish(&mut self) {
         self.timeline.close();
+        // What was there is counted sample by sample, so a warning decides nothing, but nobody should miss it.
+        for warning in self.watches.warnings() {
+            self.ending.note(warning);
+        }
         let given = Arc::clone(&self.given);
         let findings = Findings {
             placebo: given.placebo,

@@ -136,6 +136,15 @@ impl Watches {
         self.all.get(&WatchName(name.to_owned()))
     }
 
+    /// What sources warned of, each with what was asked.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let of_one = |(name, run): (&WatchName, &WatchRun)| {
+            let name = name.clone();
+            run.observed.warnings.clone().into_iter().map(move |warning| format!("{name}: its source warned: {warning}"))
+        };
+        self.all.iter().flat_map(of_one).collect()
+    }
+
     pub(super) fn set_sampling(&mut self, known: &BTreeMap<WatchName, Sampling>) {
         for (name, run) in &mut self.all {
             if let Some(sampling) = known.get(name) {

@@ -17,9 +17,12 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// How long an agent may take to sweep what its last life left, and to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(15);
+/// Between two looks for a socket that is about to be there.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 /// An agent that nobody needs any more ends after this.
 const IDLE_SECONDS: &str = "60";
 
@@ -56,10 +59,7 @@ impl SocketAgent {
         }
         let client = match (Client::connect(&self.socket).await, &self.starter) {
             (Ok(client), _) => client,
-            (Err(ClientError::Unreachable { .. }), Some(starter)) => {
-                starter.start().await?;
-                Client::connect(&self.socket).await.map_err(|error| link(&error))?
-            }
+            (Err(ClientError::Unreachable { .. }), Some(starter)) => starter.start(&self.socket).await?,
             (Err(error), _) => return Err(link(&error)),
         };
         *kept = Some(client.clone());
@@ -80,8 +80,10 @@ impl SocketAgent {
 }
 
 impl Starter {
-    async fn start(&self) -> Result<(), LinkError> {
+    /// Starts one, and returns once it, or another one that was quicker, listens.
+    async fn start(&self, socket: &Path) -> Result<Client, LinkError> {
         let failed = |reason: String| LinkError(format!("the local agent does not start: {reason}"));
+        let until = Instant::now() + STARTS_WITHIN;
         let mut child = tokio::process::Command::new(&self.squall)
             .args(["agent", "serve", "--detach", "--idle", IDLE_SECONDS, "--state"])
             .arg(&self.state)
@@ -94,18 +96,22 @@ impl Starter {
         let mut words = String::new();
         let mut stderr = child.stderr.take().expect("it is piped");
         // It lets go of its output once it listens; an agent that fails lets go by ending, and says why.
-        match tokio::time::timeout(STARTS_WITHIN, stderr.read_to_string(&mut words)).await {
+        match tokio::time::timeout_at(until, stderr.read_to_string(&mut words)).await {
             Ok(_) => {}
             Err(_) => return Err(failed("it takes too long".to_owned())),
         }
-        match child.try_wait() {
-            Ok(Some(status)) if !status.success() => {
-                let last = words.lines().last().unwrap_or("it says nothing").to_owned();
-                // Two runners may have started one each; the one that came second finds the other's.
-                if words.contains("another agent") { Ok(()) } else { Err(failed(last)) }
+        loop {
+            let ended = child.try_wait().map_err(|error| failed(error.to_string()))?;
+            // Two runners may have started one each: the one that came second waits for the other's.
+            if ended.is_some_and(|status| !status.success()) && !words.contains("another agent") {
+                return Err(failed(words.lines().last().unwrap_or("it says nothing").to_owned()));
             }
-            Ok(_) => Ok(()),
-            Err(error) => Err(failed(error.to_string())),
+            match Client::connect(socket).await {
+                Err(ClientError::Unreachable { .. }) if Instant::now() < until => {
+                    tokio::time::sleep(BETWEEN_LOOKS).await;
+                }
+                connected => return connected.map_err(|error| link(&error)),
+            }
         }
     }
 }

@@ -125,7 +125,7 @@ impl Found {
         let skew = match skew(source.as_ref()).await {
             Ok(skew) => skew,
             Err(error) => {
-                self.missing.push(error.to_string());
+                self.missing.push(format!("Prometheus is needed, and {error}"));
                 return None;
             }
         };

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 use squall_tests::init::Directory;
 use squall_tests::programs::Programs;
-use squall_tests::{Scenario, Twin, World, demo, enter, init, load, promql, shop};
+use squall_tests::{Scenario, Twin, World, demo, enter, init, load, middleman, promql, shop};
 
 /// Squall's lab: small real systems in namespaces, to be hurt.
 #[derive(Debug, Parser)]
@@ -36,7 +36,7 @@ enum Command {
         #[arg(last = true)]
         command: Vec<String>,
     },
-    /// Run every ready experiment, each on a world of its own
+    /// Run every ready experiment, one after another, on one town
     Demo {
         /// Where to put the HTML reports
         #[arg(long, default_value = "target/demo")]
@@ -86,6 +86,9 @@ enum Command {
     /// Play the customers
     #[command(hide = true)]
     Load(load::Options),
+    /// Stand between Squall and Prometheus, and spoil the answers
+    #[command(hide = true)]
+    Middleman(middleman::Options),
 }
 
 fn main() -> Result<ExitCode> {
@@ -116,6 +119,7 @@ fn main() -> Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
         Command::Shop(options) => runtime()?.block_on(shop::serve(options)).map(|()| ExitCode::SUCCESS),
+        Command::Middleman(options) => runtime()?.block_on(middleman::serve(options)).map(|()| ExitCode::SUCCESS),
         Command::Load(options) => runtime()?.block_on(load::serve(options)).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -3,7 +3,6 @@
 //! Request n leaves at `start + n / rate`, whether or not the ones before it were answered, and its time is counted
 //! from the moment it *should* have left. So a system that stalls is seen to stall, by every customer of that time.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,36 +24,47 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Outcome {
-    route: String,
+    service: String,
     code: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Route {
-    route: String,
+struct Of {
+    service: String,
+}
+
+/// What customers use.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name, in the metrics.
+    pub name: String,
+    /// Requests a second.
+    pub rate: u32,
+    /// Where it is.
+    pub url: String,
 }
 
 /// What customers got.
 #[derive(Clone)]
 pub struct Customers {
     requests: Family<Outcome, Counter>,
-    sent: Family<Route, Counter>,
-    duration: Family<Route, Histogram, fn() -> Histogram>,
+    sent: Family<Of, Counter>,
+    duration: Family<Of, Histogram, fn() -> Histogram>,
     client: Client,
 }
 
 impl Customers {
-    /// Registers the metrics of these routes, all at zero.
-    pub fn register(routes: &BTreeMap<String, String>, registry: &mut Registry) -> Self {
+    /// Registers the metrics of these services, all at zero.
+    pub fn register<'a>(services: impl Iterator<Item = &'a str>, registry: &mut Registry) -> Self {
         let requests = Family::<Outcome, Counter>::default();
-        let sent = Family::<Route, Counter>::default();
+        let sent = Family::<Of, Counter>::default();
         let duration = Family::new_with_constructor((|| Histogram::new(BUCKETS)) as fn() -> Histogram);
-        for route in routes.keys() {
+        for service in services.map(str::to_owned) {
             for code in CODES {
-                drop(requests.get_or_create(&Outcome { route: route.clone(), code: code.to_owned() }));
+                drop(requests.get_or_create(&Outcome { service: service.clone(), code: code.to_owned() }));
             }
-            drop(sent.get_or_create(&Route { route: route.clone() }));
-            drop(duration.get_or_create(&Route { route: route.clone() }));
+            drop(sent.get_or_create(&Of { service: service.clone() }));
+            drop(duration.get_or_create(&Of { service }));
         }
         registry.register(
             "client_requests",
@@ -66,19 +76,19 @@ impl Customers {
         Self { requests, sent, duration, client: Client::new(Connections::Kept) }
     }
 
-    /// Sends requests to one route for ever.
-    pub async fn shop(self: Arc<Self>, route: String, url: String, rate: u32) {
+    /// Sends requests to one service for ever.
+    pub async fn shop(self: Arc<Self>, service: Service) {
         let start = Instant::now();
         for number in 0_u64.. {
             // Nanoseconds in 64 bits last for 584 years.
-            let due = start + Duration::from_nanos(number * 1_000_000_000 / u64::from(rate));
+            let due = start + Duration::from_nanos(number * 1_000_000_000 / u64::from(service.rate));
             tokio::time::sleep_until(due).await;
-            tokio::spawn(self.clone().request(route.clone(), url.clone(), due));
+            tokio::spawn(self.clone().request(service.clone(), due));
         }
     }
 
-    async fn request(self: Arc<Self>, route: String, url: String, due: Instant) {
-        let label = Route { route: route.clone() };
+    async fn request(self: Arc<Self>, Service { name: service, url, .. }: Service, due: Instant) {
+        let label = Of { service: service.clone() };
         self.sent.get_or_create(&label).inc();
         let code = match tokio::time::timeout(PATIENCE, self.client.get(&url)).await {
             Ok(Ok(code)) => code.as_u16().to_string(),
@@ -86,6 +96,6 @@ impl Customers {
             Err(_) => "timeout".to_owned(),
         };
         self.duration.get_or_create(&label).observe(due.elapsed().as_secs_f64());
-        self.requests.get_or_create(&Outcome { route, code }).inc();
+        self.requests.get_or_create(&Outcome { service, code }).inc();
     }
 }

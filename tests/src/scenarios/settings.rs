@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::prometheus_configuration;
+use super::prometheus::configuration;
 use crate::blueprint::{Blueprint, Instance, PROMETHEUS, Zone};
 
 /// Writes the inventory, the settings, and every configuration file of the blueprint.
 pub fn write_documents(blueprint: &Blueprint, directory: &Path) -> Result<()> {
     let mut files = blueprint.files.clone();
-    files.push(("prometheus.yml".into(), prometheus_configuration(&blueprint.targets)));
+    files.push(("prometheus.yml".into(), configuration(&blueprint.targets)));
     files.push(("inventory.yaml".into(), inventory(blueprint, directory)));
     files.push(("squall.yaml".into(), settings(directory)));
     for (name, text) in files {
@@ -29,13 +29,13 @@ fn inventory(blueprint: &Blueprint, directory: &Path) -> String {
     }
     text += "  instances:\n";
     for instance in &blueprint.instances {
-        text += &inventory_entry(instance, &blueprint.namespace, directory);
+        text += &inventory_entry(instance, directory);
     }
     text
 }
 
-fn inventory_entry(instance: &Instance, namespace: &str, directory: &Path) -> String {
-    let Instance { name, app, zone, .. } = instance;
+fn inventory_entry(instance: &Instance, directory: &Path) -> String {
+    let Instance { name, namespace, app, zone, .. } = instance;
     let (zone, address, address6) = (zone.name(), instance.address(), instance.address6());
     let pidfile = directory.join("run").join(format!("{name}.pid"));
     format!(
@@ -70,17 +70,17 @@ allow: [exec, irreversible]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenarios::leaf;
+    use crate::scenarios::piece::leaf;
 
     #[test]
     fn an_instance_is_known_by_its_pidfile_its_namespace_and_its_addresses() {
-        let entry = inventory_entry(&leaf("payments", Zone::Z2), "shop", Path::new("/world"));
+        let entry = inventory_entry(&leaf("shop", "payments", Zone::Z2, 40), Path::new("/world"));
         insta::assert_snapshot!(entry, @r#"
             - name: payments-z2
               namespace: shop
               labels: {app: payments}
               node: node-z2
-              addresses: ["10.0.2.10", "fd00:2::10"]
+              addresses: ["10.0.2.40", "fd00:2::40"]
               process: {pidfile: "/world/run/payments-z2.pid"}
               netns: payments-z2
               series: {instance: payments-z2}
