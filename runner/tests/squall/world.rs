@@ -88,6 +88,8 @@ impl World {
                 return Running { child, said, rest };
             }
         }
+        child.kill().unwrap();
+        child.wait().unwrap();
         panic!("`{phase}` never began:\n{said}");
     }
 
