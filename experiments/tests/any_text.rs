@@ -1,6 +1,5 @@
 //! Whatever is given, reading ends, in order, without a panic.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use proptest::prelude::*;
 use squall_experiments::text::{Scaffold, SourceFile, render, to_json};
@@ -125,5 +124,30 @@ proptest! {
         let (documents, _) = read(std::slice::from_ref(&file), &parameters, Purpose::Run);
         prop_assert_eq!(documents.experiments.len(), 1);
         prop_assert!(documents.experiments.first().unwrap().name.is_some());
+    }
+}
+
+/// Each of these once made some reader quadratic or greedy.
+#[test]
+fn large_files_end_too() {
+    let size = 256 * 1024;
+    let head = "apiVersion: squall.dev/v1\nkind: Experiment\nmetadata: {name: a}\nspec:\n  title: a\n  expect:\n";
+    let full = |unit: &str| unit.repeat(size / unit.len());
+    let inside = |unit: &str| format!("{head}{}", unit.repeat((size - head.len()) / unit.len()));
+    for text in [
+        full("- a\n"),
+        full("a: >= 1\n"),
+        full("a: !x 1\n"),
+        full("{a: (, "),
+        full("{\"a\": [1, "),
+        full("#"),
+        full("---\n"),
+        full("a: |\n  b\n"),
+        full("\"\\"),
+        full("é"),
+        inside("    - {name: a, query: up, is: 1}\n"),
+        inside("    - {nam: a, qury: up, iss: >= 1}\n"),
+    ] {
+        survives(text).expect("it is read without a panic");
     }
 }

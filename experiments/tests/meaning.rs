@@ -1,6 +1,5 @@
 //! What is written means what the reference says: defaults, windows, holes, order of events.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use squall_experiments::claim::{Allowance, Dwell, Role, Source, Tolerance, Verb, Window};
 use squall_experiments::experiment::{Experiment, Lasting, StepKind, Undo};

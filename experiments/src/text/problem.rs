@@ -135,34 +135,64 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+/// So many problems of one file are kept: nobody reads more, and memory is bounded.
+const MOST: usize = 1_000;
+
 /// Collects the problems of one file.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     pub(crate) file: usize,
     pub(crate) found: Vec<Problem>,
+    /// Takes what is beyond the most that are kept.
+    beyond: Option<Problem>,
+    uncounted: usize,
 }
 
 impl Problems {
     pub(crate) fn of(file: usize) -> Self {
-        Self { file, found: Vec::new() }
+        Self { file, ..Self::default() }
     }
 
     pub(crate) fn place(&self, span: &Range<usize>) -> Place {
         Place { file: self.file, span: span.clone() }
     }
 
+    /// Whether there are errors since there were `before` problems.
+    pub(crate) fn has_errors_since(&self, before: usize) -> bool {
+        self.uncounted > 0 || self.found[before..].iter().any(Problem::is_error)
+    }
+
     pub(crate) fn push(&mut self, problem: Problem) {
         // One mistake can be seen from two sides (raw text and tree); it is said once.
         if !self.found.iter().rev().take(8).any(|known| known.place == problem.place && known.code == problem.code) {
-            self.found.push(problem);
+            self.keep(problem);
         }
     }
 
     /// Notes a problem and gives it back, to be added to.
     pub(crate) fn note(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>) -> &mut Problem {
         let problem = Problem::new(code, message).at(self.place(span));
-        self.found.push(problem);
-        self.found.last_mut().expect("just pushed")
+        self.keep(problem)
+    }
+
+    fn keep(&mut self, problem: Problem) -> &mut Problem {
+        if self.found.len() < MOST {
+            self.found.push(problem);
+            return self.found.last_mut().expect("just pushed");
+        }
+        self.uncounted += 1;
+        self.beyond.insert(problem)
+    }
+
+    /// All problems, and how many were not kept.
+    pub(crate) fn into_found(mut self) -> Vec<Problem> {
+        if self.uncounted > 0 {
+            let message = format!("there are {} more problems in this file", self.uncounted);
+            let end = self.found.iter().filter_map(|problem| problem.place.as_ref()).map(|place| place.span.end).max();
+            let at = end.unwrap_or(0);
+            self.found.push(Problem::new(Code::TooMany, message).at(self.place(&(at..at))));
+        }
+        self.found
     }
 }
 

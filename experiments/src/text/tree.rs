@@ -10,6 +10,8 @@ pub(crate) type Span = Range<usize>;
 
 /// A node may lie this deep; the language needs about twenty.
 const DEEPEST: usize = 64;
+/// A file may hold so many values; a large experiment has a few hundred.
+const MOST_NODES: usize = 200_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -48,7 +50,7 @@ pub(crate) fn documents(text: &str, problems: &mut Problems) -> Vec<Node> {
     let before = problems.found.len();
     let repaired = traps::disarm(text, problems);
     let mut roots = Vec::new();
-    let mut builder = Builder { open: Vec::new(), traps: &repaired.spans, problems };
+    let mut builder = Builder { open: Vec::new(), nodes: 0, traps: &repaired.spans, problems };
     let options = granit_parser::options! { emit_unresolved_aliases: true };
     for event in Parser::new_from_str_with_options(&repaired.text, options) {
         match event {
@@ -57,7 +59,7 @@ pub(crate) fn documents(text: &str, problems: &mut Problems) -> Vec<Node> {
                 match builder.take(event, span) {
                     Ok(Some(root)) => roots.push(root),
                     Ok(None) => {}
-                    Err(TooDeep) => return roots,
+                    Err(TooMuch) => return roots,
                 }
             }
             Err(error) => {
@@ -99,10 +101,12 @@ fn visible(text: &str, at: usize) -> Span {
     start.min(end)..end
 }
 
-struct TooDeep;
+/// The file goes beyond what is read of one; it has been said.
+struct TooMuch;
 
 struct Builder<'a> {
     open: Vec<(Span, Vec<Node>, Shape)>,
+    nodes: usize,
     traps: &'a [Span],
     problems: &'a mut Problems,
 }
@@ -116,7 +120,13 @@ enum Shape {
 }
 
 impl Builder<'_> {
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<Option<Node>, TooDeep> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<Option<Node>, TooMuch> {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES {
+            let message = format!("the file holds more than {MOST_NODES} values");
+            self.problems.note(Code::TooLarge, &span, message).hint = Some("split it".into());
+            return Err(TooMuch);
+        }
         let (done, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let kind = if tag.is_some() {
@@ -159,10 +169,10 @@ impl Builder<'_> {
         }
     }
 
-    fn open(&mut self, span: Span, anchor: usize, tagged: bool, shape: Shape) -> Result<Option<Node>, TooDeep> {
+    fn open(&mut self, span: Span, anchor: usize, tagged: bool, shape: Shape) -> Result<Option<Node>, TooMuch> {
         if self.open.len() >= DEEPEST {
             self.problems.note(Code::TooDeep, &span, format!("this is nested more than {DEEPEST} levels deep"));
-            return Err(TooDeep);
+            return Err(TooMuch);
         }
         if tagged {
             self.refuse_tag(&span);

@@ -8,7 +8,7 @@ use super::inventory::InventorySpec;
 use super::parameters::{Filled, Parameters, Purpose, fill};
 use crate::experiment::Experiment;
 use crate::name::ExperimentName;
-use crate::text::{Code, Node, Place, Problem, Problems, Severity, SourceFile, decode, documents};
+use crate::text::{Code, Node, Place, Problem, Problems, SourceFile, decode, documents};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,7 +95,7 @@ pub fn read(files: &[SourceFile], parameters: &Parameters, purpose: Purpose) -> 
         for root in documents(&file.text, &mut problems) {
             reader.document(root, &mut problems);
         }
-        found.append(&mut problems.found);
+        found.append(&mut problems.into_found());
     }
     let known: BTreeSet<&str> =
         reader.documents.experiments.iter().flat_map(|one| &one.parameters).map(String::as_str).collect();
@@ -142,7 +142,7 @@ impl Reader<'_> {
                 let document = whole::<ExperimentSpec>(&root, problems);
                 let checked = document.map(|document| check::experiment(&document, &filled, self.purpose, problems));
                 let (experiment, not_yet) = checked.unwrap_or_default();
-                let has_errors = problems.found[before..].iter().any(|problem| problem.severity == Severity::Error);
+                let has_errors = problems.has_errors_since(before);
                 let experiment = experiment.filter(|_| !has_errors && not_yet.is_empty());
                 let parameters = filled.declared;
                 self.documents.experiments.push(ReadExperiment { name, place, experiment, not_yet, parameters });
@@ -151,7 +151,7 @@ impl Reader<'_> {
             DocumentKind::Inventory => {
                 let document = whole::<InventorySpec>(&root, problems);
                 let inventory = document.and_then(|document| check::inventory::inventory(&document, problems));
-                let has_errors = problems.found[before..].iter().any(Problem::is_error);
+                let has_errors = problems.has_errors_since(before);
                 self.documents.inventories.extend(inventory.filter(|_| !has_errors));
                 return;
             }

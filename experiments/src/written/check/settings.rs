@@ -135,7 +135,7 @@ pub fn read_settings(file: &SourceFile) -> (Option<Settings>, Vec<Problem>) {
         Some(root) => decode::<SettingsFile>(root, &mut problems).and_then(|written| settings(&written, &mut problems)),
         None => Some(Settings::default()),
     };
-    let mut found = problems.found;
+    let mut found = problems.into_found();
     Problem::sort(&mut found);
     let is_fine = !found.iter().any(Problem::is_error);
     (settings.filter(|_| is_fine), found)
