@@ -174,16 +174,16 @@ fn all_over(cases: &[Case<'_>], from: SignedDuration, to: SignedDuration) -> Who
 fn is_false(case: &Case<'_>, window: (Timestamp, Timestamp)) -> bool {
     let tolerant = matches!(&case.claim.verb, Verb::Is { tolerance, .. } if tolerance.budget.is_some());
     let (from, until) = super::violation::inner(&subject(case), window);
-    !tolerant && runs(case, from, until).any(|run| run.truth == Truth::False)
+    !tolerant && runs(case, from, until).iter().any(|run| run.truth == Truth::False)
 }
 
-fn runs<'a>(case: &Case<'a>, from: Timestamp, until: Timestamp) -> impl Iterator<Item = Run> + use<'a> {
+fn runs(case: &Case<'_>, from: Timestamp, until: Timestamp) -> Vec<Run> {
     let subject = subject(case);
     let reader = Reader::new(&subject);
-    let values = subject.values(from, until).into_owned();
-    values
-        .into_iter()
-        .flat_map(move |series| reader.track(&series.samples, from, until, subject.median(&series.labels)).runs)
+    let values = subject.values(from, until);
+    let tracks =
+        values.iter().map(|series| reader.track(&series.samples, from, until, subject.median(&series.labels)).runs);
+    tracks.flatten().collect()
 }
 
 /// The times from which it could be steady: the method's end, and after everything that was not true.
@@ -192,7 +192,7 @@ fn candidates(cases: &[Case<'_>], end: SignedDuration, deadline: SignedDuration)
     for case in cases {
         let subject = subject(case);
         let (from, until) = (at(case.clock, end), at(case.clock, deadline));
-        let bad = runs(case, from, until).filter(|run| run.truth != Truth::True);
+        let bad = runs(case, from, until).into_iter().filter(|run| run.truth != Truth::True);
         found.extend(bad.map(|run| case.clock.elapsed(subject.taken(run.last).last)));
         let longest = subject.half_intervals(5);
         for series in &case.observed.values {
@@ -216,7 +216,7 @@ fn recovered(cases: &[Case<'_>], end: Interval, begin: SignedDuration, within: S
         let subject = subject(case);
         let time = |at: Timestamp| case.clock.elapsed(at);
         let (method_end, from) = (at(case.clock, last), at(case.clock, begin));
-        for run in runs(case, method_end, from).filter(|run| run.truth != Truth::True) {
+        for run in runs(case, method_end, from).into_iter().filter(|run| run.truth != Truth::True) {
             least = least.max(time(subject.taken(run.last).first).saturating_sub(last));
         }
         let next = case.observed.values.iter().filter_map(|series| {
