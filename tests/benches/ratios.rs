@@ -1,0 +1,208 @@
+//! Squall against Chaos Toolkit, and the agent at rest: whole processes, measured by the kernel.
+//!
+//! `just bench`. Every ratio comes from pairs of runs in this one process, so that a machine that is
+//! slow today is slow for both. Chaos Toolkit comes from PyPI, into `target/`.
+
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Pairs of runs; the median is quoted.
+const PAIRS: usize = 9;
+/// How long the idle agent is watched.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// What one finished process cost.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct Cost {
+    cpu: f64,
+    wall: f64,
+    /// KiB
+    peak: f64,
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, command @ ..] = arguments.as_slice()
+        && word == "measure"
+    {
+        return measure_here(command);
+    }
+    if arguments.iter().any(|argument| argument == "--test") {
+        println!("benchmarks run with `just bench`");
+        return Ok(());
+    }
+    let scratch = tempfile::tempdir().context("make a scratch folder")?;
+    println!("| what | Squall | peer | ratio |\n|---|---|---|---|");
+    against_chaos_toolkit(scratch.path())?;
+    idle_agent(scratch.path())
+}
+
+/// Runs the command as this process' only child, and prints what the kernel says it cost.
+fn measure_here(command: &[String]) -> Result<()> {
+    let (program, arguments) = command.split_first().context("measure what?")?;
+    let began = Instant::now();
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("run {program}"))?;
+    let wall = began.elapsed().as_secs_f64();
+    ensure!(
+        output.status.success(),
+        "{program} ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).context("ask what the child cost")?;
+    let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    let cpu = Duration::from_micros(u64::try_from(micros).unwrap_or(0)).as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "kibibytes of one process fit a float")]
+    let cost = Cost { cpu, wall, peak: usage.max_rss() as f64 };
+    println!("{}", serde_json::to_string(&cost)?);
+    Ok(())
+}
+
+/// Measures in a fresh process: RUSAGE_CHILDREN keeps the largest child it ever had.
+fn measure(command: &[&str], folder: &Path) -> Result<Cost> {
+    let output = Command::new(std::env::current_exe()?).arg("measure").args(command).current_dir(folder).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).context("read the cost")
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+fn row(what: &str, ours: f64, theirs: f64, ratio: f64, unit: &str) {
+    println!("| {what} | {ours:.1} {unit} | {theirs:.1} {unit} | {ratio:.0}x |");
+}
+
+/// Runs both in turn and prints the medians, the ratio taken pair by pair.
+fn compare(what: &str, ours: &[&str], theirs: &[&str], folder: &Path, pairs: usize) -> Result<()> {
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    measure(ours, folder)?;
+    measure(theirs, folder)?;
+    for _ in 0..pairs {
+        left.push(measure(ours, folder)?);
+        right.push(measure(theirs, folder)?);
+    }
+    let middle = |costs: &[Cost], of: fn(&Cost) -> f64| median(costs.iter().map(of).collect());
+    let ratio = |of: fn(&Cost) -> f64| median(left.iter().zip(&right).map(|(a, b)| of(b) / of(a).max(1e-6)).collect());
+    let cpu: fn(&Cost) -> f64 = |cost| cost.cpu * 1e3;
+    let peak: fn(&Cost) -> f64 = |cost| cost.peak / 1024.0;
+    row(&format!("{what}: CPU"), middle(&left, cpu), middle(&right, cpu), ratio(cpu), "ms");
+    row(&format!("{what}: peak memory"), middle(&left, peak), middle(&right, peak), ratio(peak), "MiB");
+    Ok(())
+}
+
+const TRIVIAL: &str = r#"apiVersion: squall.dev/v1
+kind: Experiment
+metadata: {name: trivial}
+spec:
+  title: A command that succeeds, succeeds
+  method:
+    - name: action
+      perform: {exec: {command: ["true"]}}
+      undo: []
+  expect:
+    - name: it-succeeds
+      step: action
+      is: 0
+      at: action.end
+"#;
+
+const TRIVIAL_PEER: &str = r#"{"title": "trivial", "description": "a command that succeeds, succeeds",
+"steady-state-hypothesis": {"title": "none", "probes": []},
+"method": [{"type": "action", "name": "action", "provider": {"type": "process", "path": "true"}}]}"#;
+
+/// `check` against `validate`, and `run` against `run`.
+fn against_chaos_toolkit(scratch: &Path) -> Result<()> {
+    let chaos = chaos_toolkit()?;
+    let chaos = chaos.to_str().context("a path in UTF-8")?;
+    let squall = program("squall")?;
+    let squall = squall.to_str().context("a path in UTF-8")?;
+    std::fs::write(scratch.join("trivial.yaml"), TRIVIAL)?;
+    std::fs::write(scratch.join("trivial.json"), TRIVIAL_PEER)?;
+    std::fs::write(scratch.join("squall.yaml"), format!("history: {}\n", scratch.join("history").display()))?;
+    compare("check a file", &[squall, "check", "trivial.yaml"], &[chaos, "validate", "trivial.json"], scratch, PAIRS)?;
+    // Squall's baseline lasts ten seconds whatever the experiment: CPU and memory are compared, not time.
+    compare("run it", &[squall, "run", "trivial.yaml", "--yes"], &[chaos, "run", "trivial.json"], scratch, 3)
+}
+
+/// Chaos Toolkit in a virtual environment below `target/`, fetched once.
+fn chaos_toolkit() -> Result<PathBuf> {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaostoolkit");
+    let chaos = home.join("bin/chaos");
+    if !chaos.exists() {
+        eprintln!("fetching chaostoolkit from PyPI into {}", home.display());
+        let made = Command::new("python3").args(["-m", "venv"]).arg(&home).status().context("run python3")?;
+        ensure!(made.success(), "python3 -m venv failed: on Debian, install python3-venv");
+        let fetched = Command::new(home.join("bin/pip")).args(["install", "--quiet", "chaostoolkit"]).status()?;
+        ensure!(fetched.success(), "pip could not install chaostoolkit");
+    }
+    Ok(chaos)
+}
+
+/// A program of the workspace, built beside this one.
+fn program(name: &str) -> Result<PathBuf> {
+    let path = Path::new(env!("CARGO_BIN_EXE_lab")).with_file_name(name);
+    if !path.exists() {
+        bail!("{} is not built: run `just build` first", path.display());
+    }
+    Ok(path)
+}
+
+/// A process that ends with its handle.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Memory and CPU of an agent that holds no fault.
+fn idle_agent(scratch: &Path) -> Result<()> {
+    let state = scratch.join("agent");
+    let mut command = Command::new(program("squall-agent")?);
+    command.arg("serve").arg("--state").arg(&state).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let agent = Running(command.spawn().context("start the agent")?);
+    let list = || {
+        Command::new(program("squall-agent")?)
+            .arg("list")
+            .arg("--state")
+            .arg(&state)
+            .output()
+            .map_err(anyhow::Error::from)
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !list()?.status.success() {
+        ensure!(Instant::now() < deadline, "the agent does not answer");
+        std::thread::yield_now();
+    }
+    let before = cpu_ticks(agent.0.id())?;
+    // Idling is what is measured: there is no condition to wait for.
+    std::thread::sleep(IDLE);
+    let ticks = cpu_ticks(agent.0.id())? - before;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.0.id()))?;
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS stands in status")?;
+    let resident: f64 = resident.trim().trim_end_matches("kB").trim().parse()?;
+    println!("| agent, idle: resident memory | {:.1} MiB | goal 12 MiB | |", resident / 1024.0);
+    println!("| agent, idle: CPU in {} s | {} ms | | |", IDLE.as_secs(), ticks * 10);
+    Ok(())
+}
+
+/// User and system time in ticks of 10 ms: proc(5), fields 14 and 15 of `stat`.
+fn cpu_ticks(pid: u32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit(") ").next().context("stat has a command name")?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}

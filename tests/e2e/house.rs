@@ -1,0 +1,104 @@
+//! The house stands as designed: five crates, these arrows and no other.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Who may know whom. Nothing else in the workspace may be depended on by a member.
+const ARROWS: [(&str, &[&str]); 5] = [
+    ("squall-experiments", &[]),
+    ("squall-agent", &["squall-experiments"]),
+    ("squall-reports", &["squall-experiments"]),
+    ("squall", &["squall-agent", "squall-experiments", "squall-reports"]),
+    ("squall-tests", &["squall", "squall-agent", "squall-experiments", "squall-reports"]),
+];
+
+/// What a crate must never know, directly.
+const NEVER: [(&str, &[&str]); 4] = [
+    ("squall-experiments", &["tokio", "kube", "nix", "rustix", "reqwest", "rand", "rusqlite", "tonic"]),
+    ("squall-agent", &["kube", "reqwest", "granit-parser", "promql-parser", "rusqlite"]),
+    ("squall-reports", &["tokio", "reqwest", "tonic", "rusqlite", "nix", "rustix"]),
+    ("squall", &["nix"]),
+];
+
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo runs: it runs this test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// Each member's own dependencies (development ones left out), by name.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata: Value =
+        serde_json::from_slice(&cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]))
+            .expect("cargo writes JSON");
+    let text = |value: &Value| value.as_str().expect("cargo writes names as text").to_owned();
+    metadata["packages"]
+        .as_array()
+        .expect("packages are a list")
+        .iter()
+        .map(|package| {
+            let known = package["dependencies"].as_array().expect("dependencies are a list").iter();
+            let known =
+                known.filter(|dependency| dependency["kind"] != "dev").map(|dependency| text(&dependency["name"]));
+            (text(&package["name"]), known.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn crates_know_each_other_only_as_designed() {
+    let found = dependencies();
+    let members: BTreeSet<&str> = found.keys().map(String::as_str).collect();
+    assert_eq!(members, ARROWS.iter().map(|(name, _)| *name).collect(), "the five crates");
+    for (name, allowed) in ARROWS {
+        let ours: BTreeSet<&str> =
+            found[name].iter().map(String::as_str).filter(|known| members.contains(known)).collect();
+        assert!(ours.is_subset(&allowed.iter().copied().collect()), "{name} knows {ours:?}, may know {allowed:?}");
+    }
+    for (name, never) in NEVER {
+        for stranger in never {
+            assert!(!found[name].contains(*stranger), "{name} must never know {stranger}");
+        }
+    }
+}
+
+#[test]
+fn the_agent_takes_the_vocabulary_without_the_language() {
+    let tree = String::from_utf8(cargo(&["tree", "-p", "squall-agent", "-e", "normal", "--offline"]))
+        .expect("cargo writes UTF-8");
+    for stranger in ["granit-parser", "promql-parser", "schemars", "kube", "reqwest"] {
+        assert!(!tree.contains(&format!("{stranger} v")), "the agent drags in {stranger}");
+    }
+}
+
+#[test]
+fn the_top_level_holds_what_it_should_and_nothing_else() {
+    let listed =
+        Command::new("git").args(["ls-files"]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).output();
+    let Some(listed) = listed.ok().filter(|listed| listed.status.success() && !listed.stdout.is_empty()) else {
+        eprintln!("skipped: this is no git checkout");
+        return;
+    };
+    let listed = String::from_utf8(listed.stdout).expect("paths are UTF-8");
+    let top: BTreeSet<&str> = listed.lines().map(|path| path.split('/').next().expect("split yields one")).collect();
+    let expected = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "agent",
+        "experiments",
+        "justfile",
+        "reports",
+        "runner",
+        "tests",
+    ];
+    let strangers: Vec<_> = top.iter().filter(|name| !name.starts_with('.') && !expected.contains(name)).collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+}
