@@ -86,8 +86,7 @@ fn show(problems: &[Problem], files: &[SourceFile]) {
     }
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let width = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(100, |size| usize::from(size.ws_col).max(60));
-    eprintln!("{}", render(problems, files, colour, width).trim_end());
-    eprintln!();
+    eprintln!("{}\n", render(problems, files, colour, width).trim_end());
 }
 
 /// What is to be planned or run.

@@ -32,7 +32,11 @@ pub(super) fn plan_text(experiment: &Experiment, plan: &Plan) -> String {
     for step in &plan.steps {
         let indent = "  ".repeat(step.depth);
         line(format!("{indent}{}: {}", step.label, step.what));
-        line(format!("{indent}    from {} to {} after the method's start", bounds(step.starts), bounds(step.ends)));
+        line(format!(
+            "{indent}    starts {}, ends {} after the method's start",
+            bounds(step.starts),
+            bounds(step.ends)
+        ));
         for (node, names) in &step.targets {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             line(format!("{indent}    hits {} on node {node} (of {})", names.join(", "), instances(step.population)));

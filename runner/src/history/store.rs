@@ -45,7 +45,7 @@ pub struct Store {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Its folder cannot be made.
-    #[error("make the folder `{}`", path.display())]
+    #[error("make the history's folder `{}`", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,

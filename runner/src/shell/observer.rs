@@ -342,6 +342,10 @@ fn later(at: Timestamp, by: Duration) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Recorded;
+    use squall_experiments::claim::{Leaf, QueryShape};
+    use squall_experiments::experiment::Template;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
     #[test]
     fn proof_of_silence_is_asked_of_the_targets_in_question() {
@@ -353,5 +357,83 @@ mod tests {
         ] {
             assert_eq!(proof_selector(selector), proof, "{selector}");
         }
+    }
+
+    fn observer(source: &Arc<Recorded>) -> (Observer, UnboundedReceiver<Event>) {
+        let (events, inbox) = unbounded_channel();
+        let client = crate::metrics::http_client(None, Duration::from_secs(5)).unwrap();
+        let probe = Probe::new("squall".into(), client, Arc::default());
+        let mut observer = Observer::new(RunClock::start(), Arc::new(probe), events);
+        let source: Arc<dyn MetricSource> = Arc::clone(source) as _;
+        let sources = BTreeMap::from([(String::new(), SkewedSource { source, skew: SignedDuration::ZERO })]);
+        let sampling = Sampling { interval: Duration::from_millis(100), timeout: Duration::from_millis(100) };
+        observer.know(sources, BTreeMap::from([(name(), sampling)]));
+        (observer, inbox)
+    }
+
+    fn name() -> WatchName {
+        WatchName("claim".to_owned())
+    }
+
+    fn order(selector: &str, plain: bool) -> WatchOrder {
+        let text = Template::text(selector);
+        let leaf = Leaf { selector: text.clone(), looks_back: Duration::ZERO, offset: Duration::ZERO, pinned: false };
+        let shape = QueryShape { leaves: vec![leaf], plain, denominator: vec![], formula: None };
+        WatchOrder {
+            watch: name(),
+            source: Source::Query(Query { text, shape: Some(shape) }),
+            platform: None,
+            since: SignedDuration::from_secs(2),
+            leaves_only: false,
+            once: false,
+        }
+    }
+
+    async fn next(inbox: &mut UnboundedReceiver<Event>) -> Event {
+        tokio::time::timeout(Duration::from_secs(10), inbox.recv()).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_failure_leaves_no_hole_and_what_may_be_late_is_asked_again() {
+        let source = Arc::new(Recorded::default());
+        let (mut observer, mut inbox) = observer(&source);
+        observer.watch(order("m", true));
+        let Event::Observed { chunk: first, .. } = next(&mut inbox).await else { panic!("no answer") };
+        let reason = "connection refused".to_owned();
+        let failure = MetricError::Unreachable { url: "http://p".into(), reason };
+        *source.failure.lock().unwrap() = Some(failure);
+        while !matches!(next(&mut inbox).await, Event::Unobserved { .. }) {}
+        let known = source.asked.lock().unwrap().iter().rfind(|asked| asked.0 == "m").unwrap().1;
+        *source.failure.lock().unwrap() = None;
+        let again = loop {
+            if let Event::Observed { chunk, .. } = next(&mut inbox).await {
+                break chunk;
+            }
+        };
+        assert!(first.until > first.from && first.settled < first.until);
+        assert_eq!(again.from, known, "it begins where the answers before the failure end, less what may be late");
+        assert_eq!(source.asked.lock().unwrap()[1].0, "up", "silence is proved by the targets' own series");
+    }
+
+    #[tokio::test]
+    async fn values_stand_at_multiples_of_the_interval() {
+        let source = Arc::new(Recorded::default());
+        let (mut observer, mut inbox) = observer(&source);
+        observer.watch(order("rate(m[1m])", false));
+        let Event::Observed { chunk, .. } = next(&mut inbox).await else { panic!("no answer") };
+        assert_eq!(chunk.until.as_millisecond() % 100, 0);
+        assert_eq!(chunk.leaves.len(), 1);
+        observer.unwatch(&name());
+    }
+
+    #[tokio::test]
+    async fn a_refused_query_is_not_asked_for_ever() {
+        let source = Arc::new(Recorded::default());
+        let refused = MetricError::Refused { url: "u".into(), kind: "bad_data".into(), message: "no".into() };
+        *source.failure.lock().unwrap() = Some(refused);
+        let (mut observer, mut inbox) = observer(&source);
+        observer.watch(order("m", true));
+        let Event::Unobserved { failure, .. } = next(&mut inbox).await else { panic!("it answered") };
+        assert!(failure.lasting);
     }
 }

@@ -1,0 +1,117 @@
+//! Days that go wrong: each ends with a clear verdict, and nothing is left on the node.
+
+use crate::world::{World, is_there, lives, signal, until};
+use rustix::process::Signal;
+
+#[test]
+fn a_run_that_goes_well_passes_and_its_report_is_kept() {
+    let world = World::new();
+    world.pause("hold", "2s");
+    let said = world.squall(&["run", "hold.yaml", "--yes", "--seed", "7", "--report", "out"]).exits(0, "PASSED");
+    assert!(said.stdout.contains("squall run hold.yaml --seed 7"), "{said:#?}");
+    assert_eq!(world.state_of_victim(), 'S');
+    let html = std::fs::read_to_string(world.path("out/report.html")).unwrap();
+    assert!(html.contains("host-goes-on"));
+    world.squall(&["runs"]).exits(0, "passed");
+    world.squall(&["report", "last"]).exits(0, "PASSED");
+}
+
+#[test]
+fn a_prometheus_that_is_not_there_is_an_error_before_anything_is_touched() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    let claim = "      exec: {command: [\"true\"]}\n      every: 500ms\n      is: 0\n";
+    world.write("query.yaml", &text.replace(claim, "      query: min(up)\n      is: 1\n"));
+    world.squall(&["run", "query.yaml", "--yes"]).exits(4, "no Prometheus is known");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    world.write("squall.yaml", &format!("history: state\nprometheus: {{url: \"http://{address}\"}}\n"));
+    let said = world.squall(&["run", "query.yaml", "--yes"]).exits(4, "did not answer");
+    assert!(!said.stderr.contains("method:"), "{said:#?}");
+    assert_eq!(world.state_of_victim(), 'S');
+}
+
+#[test]
+fn a_history_that_cannot_be_written_stops_a_run_before_it_begins() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    world.write("state", "a file where a folder should be");
+    world.squall(&["run", "hold.yaml", "--yes"]).exits(4, "history");
+    assert_eq!(world.state_of_victim(), 'S');
+}
+
+#[test]
+fn a_signal_reverts_and_reports_and_a_second_one_changes_nothing() {
+    let world = World::new();
+    world.pause("hold", "120s");
+    let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
+    until("the victim is held", || world.state_of_victim() == 't');
+    running.signal(Signal::HUP);
+    running.signal(Signal::TERM);
+    running.end().exits(5, "SIGHUP");
+    assert_eq!(world.state_of_victim(), 'S');
+}
+
+#[test]
+fn halt_ends_a_live_run_and_lets_none_begin() {
+    let world = World::new();
+    world.pause("hold", "120s");
+    let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
+    until("the victim is held", || world.state_of_victim() == 't');
+    world.squall(&["halt", "the site is down"]).exits(0, "halted");
+    running.end().exits(5, "the site is down");
+    assert_eq!(world.state_of_victim(), 'S');
+    world.squall(&["run", "hold.yaml", "--yes"]).exits(5, "the site is down");
+    world.squall(&["resume"]).exits(0, "may begin again");
+}
+
+#[test]
+fn two_runs_never_hold_one_target() {
+    let world = World::new();
+    world.pause("hold", "120s");
+    let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
+    world.squall(&["run", "hold.yaml", "--yes"]).exits(4, "is live and holds `victim`");
+    running.signal(Signal::INT);
+    running.end().exits(5, "SIGINT");
+}
+
+#[test]
+fn a_killed_runner_leaves_nothing_that_the_next_start_does_not_revert() {
+    let world = World::new();
+    world.pause("hold", "120s");
+    world.add_load("hold");
+    let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
+    until("the victim is held", || world.state_of_victim() == 't');
+    let load = world.load();
+    running.signal(Signal::KILL);
+    assert_eq!(running.end().code, None);
+    until("the load dies with its runner", || !lives(load));
+    world.squall(&["runs"]).exits(0, "never finished");
+    world.squall(&["revert"]).exits(0, "is closed: aborted");
+    assert_eq!(world.state_of_victim(), 'S');
+    assert!(is_there(&world.path("undone")), "the recorded undo has run");
+    world.squall(&["report", "last"]).exits(5, "the runner died");
+}
+
+#[test]
+fn a_load_lasts_the_whole_run_and_is_ended_and_undone() {
+    let world = World::new();
+    world.pause("hold", "2s");
+    world.add_load("hold");
+    world.squall(&["run", "hold.yaml", "--yes"]).exits(0, "PASSED");
+    assert!(!lives(world.load()), "it ignores SIGTERM, not SIGKILL");
+    assert!(is_there(&world.path("undone")));
+}
+
+#[test]
+fn an_agent_that_is_killed_is_swept_by_the_next_and_the_run_is_an_error() {
+    let world = World::new();
+    world.pause("hold", "120s");
+    let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
+    until("the victim is held", || world.state_of_victim() == 't');
+    signal(world.agent_process().unwrap(), Signal::KILL);
+    running.end().exits(4, "ERROR");
+    assert_eq!(world.state_of_victim(), 'S');
+}

@@ -1,0 +1,73 @@
+//! Input that is at fault: exit 2, said in words, and nothing is touched.
+
+use crate::world::{World, is_there};
+use std::fs::File;
+
+#[test]
+fn files_that_are_no_experiments_are_refused() {
+    let world = World::new();
+    world.write("empty.yaml", "");
+    std::fs::write(world.path("binary.yaml"), b"kind: \0\x01\x02").unwrap();
+    File::create(world.path("large.yaml")).unwrap().set_len(100 << 20).unwrap();
+    world.pause("hold", "1s");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    world.write("twice.yaml", &format!("{text}---\n{text}"));
+    for (file, words) in [
+        ("empty.yaml", "empty"),
+        ("binary.yaml", "binary"),
+        ("large.yaml", "too large"),
+        ("twice.yaml", "called `hold`"),
+    ] {
+        world.squall(&["run", file, "--yes"]).exits(2, words);
+        world.squall(&["check", file]).exits(1, words);
+    }
+    world.squall(&["run", "nowhere.yaml"]).exits(2, "cannot be read");
+    assert!(!is_there(&world.path("agent")), "nobody was needed");
+}
+
+#[test]
+fn a_parameter_without_value_is_named() {
+    let world = World::new();
+    world.pause("hold", "${length}");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    world.write("hold.yaml", &text.replace("  method:", "  parameters:\n    - {name: length}\n  method:"));
+    world.squall(&["run", "hold.yaml", "--yes"]).exits(2, "parameter `length` has no value");
+    world.squall(&["plan", "hold.yaml", "--set", "lenght=1s"]).exits(2, "lenght");
+    world.squall(&["plan", "hold.yaml", "--set", "length=1s"]).exits(0, "hits victim");
+}
+
+#[test]
+fn targets_that_are_not_there_or_too_many_are_refused() {
+    let mut world = World::new();
+    world.pause("hold", "1s");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    world.write("nobody.yaml", &text.replace("app: victim", "app: nobody"));
+    world.squall(&["run", "nobody.yaml", "--yes"]).exits(2, "nobody");
+    world.write("limits.yaml", &text.replace("keepAtLeast: 0", "keepAtLeast: 1"));
+    world.squall(&["run", "limits.yaml", "--yes"]).exits(2, "keepAtLeast");
+    world.kill_victim();
+    world.squall(&["run", "hold.yaml", "--yes"]).exits(2, "does not live");
+}
+
+#[test]
+fn nothing_runs_that_nobody_confirmed() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    world.write("squall.yaml", "history: state\nconfirm: always\n");
+    world.squall(&["run", "hold.yaml"]).exits(2, "was not confirmed");
+    world.squall(&["run", "--no-such-option", "hold.yaml"]).exits(2, "--no-such-option");
+    world.write("squall.yaml", "histroy: state\n");
+    world.squall(&["run", "hold.yaml", "--yes"]).exits(2, "did you mean `history`?");
+}
+
+#[test]
+fn a_command_that_settings_do_not_allow_does_not_run() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    let step = "  method:\n    - name: touch\n      perform: {exec: {command: [touch, touched]}}\n      undo: []\n";
+    world.write("exec.yaml", &text.replace("  method:\n", step));
+    world.write("squall.yaml", "history: state\nallow: [irreversible]\n");
+    world.squall(&["run", "exec.yaml", "--yes"]).exits(2, "do not allow `exec`");
+    assert!(!is_there(&world.path("touched")));
+}
