@@ -263,11 +263,10 @@ fn progress_says_where_the_run_is() {
     world.run_until(|world| world.now.as_secs() >= 35);
     let progress = world.engine.progress(world.moment(world.now));
     assert_eq!(progress.phase, Phase::Method);
-    assert_eq!(progress.steps[0].as_str(), "cut");
-    assert!(progress.faults.iter().all(|fault| fault.state == "on" && fault.bites));
-    assert_eq!(progress.faults.len(), 3);
+    let faults: Vec<_> = progress.faults.iter().map(|fault| (fault.step.as_str(), fault.instances)).collect();
+    assert_eq!(faults, [("cut", 3)]);
     let names: Vec<&str> = progress.claims.iter().map(|claim| claim.name.as_str()).collect();
     assert_eq!(names, ["healthy", "holds", "opens", "rows", "burning"]);
-    assert!(progress.claims.iter().all(|claim| !claim.now.is_empty()), "{:?}", progress.claims);
-    assert!(progress.left.earliest >= Duration::from_secs(30) && progress.left.latest > progress.left.earliest);
+    assert!(progress.claims.iter().all(|claim| claim.judged.is_some()), "{:?}", progress.claims);
+    assert!(progress.left.is_some_and(|left| left >= Duration::from_secs(30)));
 }
