@@ -214,7 +214,7 @@ impl Scanner<'_> {
         let span = start..start + value.len();
         let is_cut =
             self.text[end..].starts_with(['{', '[']) || (value.contains(['(', '{', '[']) && balanced > end - start);
-        if !is_cut {
+        if !is_cut || value.is_empty() {
             return end;
         }
         if value.contains("${") && !value.contains(['(', '[']) {
@@ -225,7 +225,7 @@ impl Scanner<'_> {
             let problem = Problem::new(Code::QueryInBraces, format!("{subject} does not fit in `{{...}}`"));
             self.trap(span, problem.hint("put each key on its own line"));
         }
-        start + balanced
+        (start + balanced).max(end)
     }
 }
 
@@ -356,6 +356,8 @@ mod tests {
             "url: ${url}/cart",
             "- [a, b]\n- {cidr: fd00::/16}",
             "a: {Authorization: \"Bearer ${secret.x}\"}",
+            "a: {)[b",
+            "a: {b: ){",
         ] {
             assert_eq!(found(text), [], "{text}");
         }
