@@ -1,9 +1,9 @@
 //! `lab demo`: every ready experiment, one after another, in one town, with an HTML report of each.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,7 +20,7 @@ pub fn run(reports: &Path) -> Result<ExitCode> {
     sibling_binary("squall")?;
     fs::create_dir_all(reports).with_context(|| format!("create {}", reports.display()))?;
     let reports = reports.canonicalize().with_context(|| format!("find {}", reports.display()))?;
-    let before = pages(&reports)?;
+    let start = SystemTime::now();
 
     eprintln!("lab: starting a town of three zones: HAProxy over three backends, a shop, customers, Prometheus");
     let town = World::start(Scenario::Town, Twin::Good)?;
@@ -35,22 +35,22 @@ pub fn run(reports: &Path) -> Result<ExitCode> {
     let status = squall.status().context("run squall in the town")?;
     town.finish()?;
 
-    let written: Vec<PathBuf> = pages(&reports)?.difference(&before).cloned().collect();
-    if !written.is_empty() {
-        eprintln!("lab: open in a browser:");
-    }
-    for page in written {
+    eprintln!("lab: open in a browser:");
+    for page in pages(&reports, start)? {
         eprintln!("  {}", page.display());
     }
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
 }
 
-/// The reports in a folder, in those below it too.
-fn pages(folder: &Path) -> Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
+/// The reports in a folder and right below it that were written since.
+fn pages(folder: &Path, since: SystemTime) -> Result<Vec<PathBuf>> {
+    let mut folders = vec![folder.to_owned()];
     for entry in fs::read_dir(folder).with_context(|| format!("look into {}", folder.display()))? {
-        let page = entry.context("look at a report")?.path().join("report.html");
-        found.extend(page.exists().then_some(page));
+        folders.push(entry.context("look at a report")?.path());
     }
+    let is_new =
+        |page: &PathBuf| page.metadata().and_then(|facts| facts.modified()).is_ok_and(|modified| modified >= since);
+    let mut found: Vec<PathBuf> = folders.into_iter().map(|folder| folder.join("report.html")).filter(is_new).collect();
+    found.sort_by_key(|page| page.metadata().and_then(|facts| facts.modified()).ok());
     Ok(found)
 }

@@ -20,7 +20,9 @@ use squall_experiments::history::{Event, Header, RECORD_VERSION, Record, Version
 use squall_experiments::judge::Verdict;
 use squall_experiments::name::RunId;
 use squall_experiments::plan::Plan;
+use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
@@ -34,6 +36,7 @@ struct Planned<'a> {
     plan: Plan,
     file: String,
     text: String,
+    again: String,
 }
 
 /// Runs every experiment of the files, one after another.
@@ -55,7 +58,12 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
         let Some(experiment) = &read.experiment else { continue };
         let file = &what.files[read.place.file];
         let plan = setup.plan(experiment, seed).await?;
-        planned.push(Planned { experiment, plan, file: file.path.clone(), text: file.text.clone() });
+        // Its own file, and those without an experiment: an Inventory, say.
+        let of_others: BTreeSet<usize> = what.documents.experiments.iter().map(|other| other.place.file).collect();
+        let files = arguments.what.files.iter().enumerate();
+        let files = files.filter(|(number, _)| *number == read.place.file || !of_others.contains(number));
+        let again = again(arguments, files.map(|(_, file)| file.as_path()), seed);
+        planned.push(Planned { experiment, plan, file: file.path.clone(), text: file.text.clone(), again });
     }
     arguments.outputs.check(planned.len())?;
     for one in &planned {
@@ -109,7 +117,7 @@ async fn run_one(
         plan: one.plan.clone(),
         seed,
         placebo: arguments.placebo,
-        again: again(arguments, seed),
+        again: one.again.clone(),
         versions: versions(),
     };
     // The lock comes first: a run that stands in the history without one is taken for dead.
@@ -174,9 +182,9 @@ fn run_id(clock: &RunClock) -> RunId {
 }
 
 /// The command that runs it again, with the same choices.
-fn again(arguments: &RunArguments, seed: u64) -> String {
+fn again<'a>(arguments: &RunArguments, files: impl Iterator<Item = &'a Path>, seed: u64) -> String {
     let mut words = vec!["squall".to_owned(), "run".to_owned()];
-    words.extend(arguments.what.files.iter().map(|file| quoted(&file.display().to_string())));
+    words.extend(files.map(|file| quoted(&file.display().to_string())));
     for (name, value) in &arguments.what.set {
         words.extend(["--set".to_owned(), quoted(&format!("{name}={value}"))]);
     }

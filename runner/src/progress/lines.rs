@@ -52,7 +52,9 @@ impl<W: Write> Lines<W> {
 
     fn on(&mut self, elapsed: Duration, progress: &Progress) {
         for fault in &progress.faults {
-            if self.faults.insert(fault.step.clone(), fault.instances) != Some(fault.instances) {
+            let before = self.faults.insert(fault.step.clone(), fault.instances);
+            // Fewer: it is being undone, which is said once it is gone.
+            if before.is_none_or(|before| before < fault.instances) {
                 self.note(elapsed, &format!("fault on: {}", words::fault(fault)));
             }
         }
