@@ -140,7 +140,11 @@ impl Watches {
     pub(super) fn warnings(&self) -> Vec<String> {
         let of_one = |(name, run): (&WatchName, &WatchRun)| {
             let name = name.clone();
-            run.observed.warnings.clone().into_iter().map(move |warning| format!("{name}: its source warned: {warning}"))
+            run.observed
+                .warnings
+                .clone()
+                .into_iter()
+                .map(move |warning| format!("{name}: its source warned: {warning}"))
         };
         self.all.iter().flat_map(of_one).collect()
     }

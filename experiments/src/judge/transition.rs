@@ -6,6 +6,7 @@
 //!  F  F  F  |    |  F   F   F |                 | T   T   T
 //! ```
 
+use super::Sample;
 use super::coverage::{Piece, Required, without};
 use super::sentence::{named, reading};
 use super::subject::{Edges, Subject, earlier, later};
@@ -62,8 +63,7 @@ pub(super) fn change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<
     let samples = &one.series.samples;
     let median = subject.median(&one.series.labels);
     let begin = question.begin(subject);
-    // Samples from here on were certainly taken after the event began.
-    let cut = later(question.event.first, subject.before());
+    let cut = first_after(subject, samples, question.event.first);
     let nanosecond = SignedDuration::from_nanos(1);
     let before = reader.track(samples, begin, earlier(cut, nanosecond).min(question.settled), median);
     let after = reader.track(samples, cut, question.settled, median);
@@ -128,6 +128,16 @@ pub(super) fn change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<
     let since = later(question.since, subject.before());
     let seen_false = before.runs.iter().any(|run| run.truth == Truth::False && run.last >= since);
     Change::Already { seen_false }
+}
+
+/// Values from here on were certainly taken after the event began. An evaluated value may be an
+/// interval old, but not older than the raw samples behind it: a fault that bites within one interval
+/// must not look as if it had been so before.
+fn first_after(subject: &Subject<'_>, samples: &[Sample], event: Timestamp) -> Timestamp {
+    let at_the_latest = later(event, subject.before());
+    let from = samples.partition_point(|sample| sample.0 < event);
+    let near = samples[from..].iter().take_while(|sample| sample.0 < at_the_latest);
+    near.map(|sample| sample.0).find(|at| subject.taken(*at).first >= event).unwrap_or(at_the_latest)
 }
 
 fn between(subject: &Subject<'_>, old: Timestamp, new: &Run) -> Edges {

@@ -72,6 +72,21 @@ fn what_was_already_so_proves_nothing() {
 }
 
 #[test]
+fn a_fault_that_bites_within_one_interval_was_not_so_before() {
+    // Scraped at x.15, evaluated at x.0 and x.2: the value at 0.2 rests on the scrape at 0.15.
+    let world = World::new(0.2, 0.1).fault(0.05, 5.0);
+    let cut = |at: f64| (at, f64::from(u8::from((0.0..5.0).contains(&at))));
+    let raw: Vec<(f64, f64)> = (-50..50).map(|place| cut(f64::from(place) * 0.2 + 0.15)).collect();
+    let evaluated_at: Vec<(f64, f64)> =
+        (-50..50).map(|place| (f64::from(place) * 0.2, cut(f64::from(place) * 0.2 - 0.05).1)).collect();
+    let (raw, values) = (world.series("a", &raw), world.series("a", &evaluated_at));
+    let world = world.answered(-10.0, 10.0, vec![values], vec![vec![raw]]);
+    let claim = becomes(evaluated("max(cut)", &[("cut", 0.0)]), "1", 3.0, start());
+    let (least, most) = times(world.expect(&claim, Outcome::Passed, "became `1`"));
+    assert!(least < 1e-6 && (0.1..0.4).contains(&most), "{least} {most}");
+}
+
+#[test]
 fn true_false_true_is_timed_to_the_second_true() {
     let world = gauge(|second| Some(f64::from(u8::from(!(1..4).contains(&second)))));
     let (least, most) = times(world.expect(&becomes(plain("primary"), "1", 6.0, start()), Outcome::Passed, "became"));
