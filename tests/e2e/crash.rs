@@ -91,8 +91,8 @@ fn agents_die_in_the_middle(signal: Signal, bound: Duration) {
         world.read(["lab", "http", "GET", &format!("http://{address}:8080/healthz")]).unwrap();
     }
     for run in runs {
-        let ran = run.ends();
-        assert!(matches!(ran.code, 4 | 6), "it is an error, or may remain: {}", ran.code);
+        // A local agent that is gone is started again, and says that nothing is left.
+        run.ends().ended_with(4, "a fault that ended before its time is an error");
     }
     assert_untouched(&world);
     world.finish().unwrap();
