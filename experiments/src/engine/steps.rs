@@ -2,7 +2,7 @@
 //!
 //! A step is looked at again and again until it has ended; it keeps where it stands. Nothing here ends a
 //! step early: when the method ends before its end, the tree is left as it is, and
-//! [`revert`](super::revert) undoes what the registries of faults and actions say is there.
+//! `recovery.rs` undoes what the registries of faults and actions say is there.
 
 use super::Command;
 use super::engine::Engine;

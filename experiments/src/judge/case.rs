@@ -42,8 +42,8 @@ pub struct Finding {
 /// Judges a claim on what is settled. Pending until its window has closed and everything in it is
 /// settled; once the timeline is closed never pending. What is settled once stays so, whatever comes later.
 ///
-/// A claim of `abortIf` has no window: see [`aborts`](super::aborts). One of the steady state has two:
-/// see [`steady`](super::steady) and [`recovery`](super::recovery). Both are pending here.
+/// A claim of `abortIf` has no window: see [`aborts`](super::aborts()). One of the steady state has two:
+/// see [`steady`](super::steady()) and [`recovery`](super::recovery()). Both are pending here.
 pub fn judge(case: &Case<'_>) -> Judged {
     find(case).judged
 }

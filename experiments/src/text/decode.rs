@@ -1,5 +1,5 @@
 //! A serde deserializer over the tree. Unlike a streaming one it goes on after an error: unknown keys
-//! are noted and skipped, and [`Spot`](super::Spot) and [`Value`](super::Value) turn what does not fit into `None`.
+//! are noted and skipped, and [`Spot`] and [`Value`](super::Value) turn what does not fit into `None`.
 
 use super::literal::{Complaint, SPOT, VALUE};
 use super::{Code, Kind, Node, Problem, Problems, Span, Spot, nearest};

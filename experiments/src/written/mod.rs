@@ -5,7 +5,7 @@
 //!            -> check -> Experiment, Inventory, Settings (nothing left to check)
 //! ```
 //!
-//! [`read`] never stops at the first problem: it gives all of them, and what could be read.
+//! [`read()`] never stops at the first problem: it gives all of them, and what could be read.
 pub mod action;
 mod check;
 pub mod claim;

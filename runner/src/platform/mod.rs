@@ -1,6 +1,6 @@
 //! Platforms: where instances live, and how orders get to their agents.
 //!
-//! [`Platform`] lists instances; [`AgentLink`] speaks with one agent. Both are narrow and in our words;
+//! [`Hosts`] lists instances; [`AgentLink`] speaks with one agent. Both are narrow and in our words;
 //! `hosts` is the first real platform, Kubernetes will be the second.
 mod addresses;
 mod hosts;

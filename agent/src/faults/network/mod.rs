@@ -4,7 +4,7 @@
 //!   wire -> [netdev ingress: drop] -> [inet prerouting: hold] -> the instance -> [netdev egress: drop] -> wire
 //! ```
 //!
-//! - [`plan`](plan::plan) decides purely what stands in the kernel; [`NetworkFault`] puts it there and takes it away.
+//! - `plan` decides purely what stands in the kernel; [`NetworkFault`] puts it there and takes it away.
 //! - Every table is *owned* by the fault's socket: when the agent dies, the kernel removes it.
 //! - Every chain begins at a *gate*: a member of a set that the kernel itself removes when the lease ends, so
 //!   a stopped or hung agent's fault ends too.
