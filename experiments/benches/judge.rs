@@ -1,4 +1,5 @@
 //! Judging one million samples: one hundred series of ten thousand. The goal is 100 ms a claim.
+#![forbid(unsafe_code)]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::{SignedDuration, Timestamp};
