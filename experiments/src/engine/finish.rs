@@ -5,6 +5,7 @@ use super::engine::Engine;
 use super::faults::{FaultRun, State};
 use super::{Command, Phase};
 use crate::experiment::{Action, Inject, Step, StepKind, Template, Undo, Witness};
+use crate::fault::Evidence;
 use crate::judge::{Findings, Judged, JudgedClaim, Outcome, RemainingFault, WitnessJudgement, verdict, witness};
 use crate::name::{InstanceName, RunId, StepName};
 use std::sync::Arc;
@@ -58,7 +59,16 @@ impl Engine {
             faults.iter().filter(|fault| !fault.bites()).map(|fault| fault.order.instance.clone()).collect();
         without.dedup();
         if let Some(seen) = &inject.witness {
-            return self.witness_from_outside(step, name, seen, without);
+            let judged = self.witness_from_outside(step, name, seen, without);
+            let nothing = |fault: &&FaultRun| fault.evidence.as_ref().is_some_and(Evidence::is_nothing);
+            if judged.outcome != Outcome::Passed || faults.is_empty() || !faults.iter().all(nothing) {
+                return judged;
+            }
+            let reason = format!(
+                "its agents are certain that nothing was touched, so the witness saw something else: {}",
+                judged.reason
+            );
+            return WitnessJudgement { outcome: Outcome::Inconclusive, reason, ..judged };
         }
         let bitten = faults.iter().filter(|fault| fault.bites()).count();
         let list: Vec<&str> = without.iter().map(InstanceName::as_str).collect();
@@ -74,7 +84,7 @@ impl Engine {
         WitnessJudgement { step: step.id, name: name.clone(), outcome, reason, without }
     }
 
-    /// A witness from outside decides, whatever agents say.
+    /// What a witness from outside says of a step.
     fn witness_from_outside(
         &self,
         step: &Step,

@@ -193,6 +193,16 @@ pub struct ProcessSeen {
 }
 
 impl Evidence {
+    /// Whether the agent is certain that nothing was done to the target: no packet met the fault, no
+    /// process was signalled, no thread held. A witness from outside that still saw something saw something else.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Packets { dropped, delayed, .. } => *dropped == 0 && *delayed == 0,
+            Self::Signalled { processes, .. } => processes.is_empty(),
+            Self::Paused { held, .. } => *held == 0,
+        }
+    }
+
     /// Whether the fault bit: language.md section 7, "Did it bite?".
     pub fn bites(&self, order: &OrderFault) -> bool {
         match (self, order) {
@@ -205,9 +215,9 @@ impl Evidence {
                     && (!holds || (*delayed > 0 && delay.is_some_and(|seen| seen.max >= asked)))
                     && (drops || holds)
             }
-            (Self::Signalled { processes, .. }, OrderFault::Kill { signal, .. }) => {
-                let deadly = *signal == super::Signal::KILL || *signal == super::Signal::TERM;
-                !processes.is_empty() && (!deadly || processes.iter().any(|process| process.exited))
+            (Self::Signalled { processes, .. }, OrderFault::Kill { .. }) => {
+                // Delivery is no effect: a signal that need not end its process is for a `witness` to prove.
+                processes.iter().any(|process| process.exited)
             }
             (Self::Paused { held, threads }, OrderFault::Pause { .. }) => *held > 0 && held == threads,
             _ => false,
@@ -243,4 +253,18 @@ pub enum FaultState {
     Reverting,
     /// Undone.
     Reverted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_was_delivered_and_ended_nothing_did_not_bite() {
+        let process = |exited| ProcessSeen { pid: 7, command: "api".into(), signal: "URG".parse().unwrap(), exited };
+        let order = OrderFault::Kill { signal: "URG".parse().unwrap(), process: None, grace: None, hold_down: false };
+        let seen = |exited| Evidence::Signalled { processes: vec![process(exited)], restarts: 0 };
+        assert!(!seen(false).bites(&order));
+        assert!(seen(true).bites(&order));
+    }
 }

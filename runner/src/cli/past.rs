@@ -30,7 +30,7 @@ pub fn runs(folder: &StateFolder, json: bool) -> Result<Exit, Stop> {
             });
             writeln!(out, "{object}")
         } else {
-            let began = line.began.strftime("%F %T %Z");
+            let began = line.began.strftime("%F %TZ");
             writeln!(out, "{}  {began}  {:<40}  {verdict}{placebo}", line.run, line.experiment)
         };
         if written.is_err() {

@@ -4,6 +4,7 @@ use super::build::*;
 use super::world::*;
 use crate::engine::{Command, Phase};
 use crate::experiment::Edge;
+use crate::fault::{AgentEvent, Evidence};
 use crate::history::{Event, PreflightFailure};
 use crate::judge::{Outcome, Verdict};
 use std::time::Duration;
@@ -243,6 +244,23 @@ fn without_a_witness_a_run_is_inconclusive_although_every_claim_holds() {
     let judgement = world.run();
     assert_eq!(judgement.verdict, Verdict::Inconclusive, "{:?}", judgement.reasons);
     assert!(judgement.reasons[0].contains("was not seen to bite"), "{:?}", judgement.reasons);
+}
+
+#[test]
+fn a_witness_that_saw_something_else_is_no_proof() {
+    // The outside blips just when the fault is on, but the agents count not one packet.
+    let untouched = Evidence::Packets { dropped: 0, delayed: 0, bytes: 0, delay: None };
+    let mut world = follows(SimulatedWorld::of(whole())).answering(move |command, _| match command {
+        Command::Inject { node, order } => {
+            let seen = AgentEvent::Seen { evidence: untouched.clone() };
+            let answers = [on(), seen].map(|event| (Duration::from_millis(5), agent_event(node, &order.id, event)));
+            Some(answers.into())
+        }
+        _ => None,
+    });
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Inconclusive, "{:?}", judgement.reasons);
+    assert!(judgement.witnesses[0].reason.contains("nothing was touched"), "{:?}", judgement.witnesses);
 }
 
 #[test]
