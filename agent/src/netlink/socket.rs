@@ -88,31 +88,11 @@ impl Socket {
     ///
     /// # Errors
     /// The kernel's first refusal, with the words of the request it refused.
-    pub fn transact(
-        &mut self,
-        mut requests: Vec<Request>,
-        frame: Option<(Message, Message)>,
-    ) -> Result<(), NetlinkError> {
-        let Some(last) = requests.last_mut() else { return Ok(()) };
-        last.message.acknowledge();
-        let whole = format!("{} (of {} requests)", requests[0].doing, requests.len());
-        let (begin, end) = frame.unzip();
-        let mut datagram = Vec::new();
-        if let Some(begin) = begin {
-            datagram.extend(begin.finish(self.next_sequence()));
-        }
-        let mut doing = Vec::with_capacity(requests.len());
-        for request in requests {
-            let sequence = self.next_sequence();
-            datagram.extend(request.message.finish(sequence));
-            doing.push((sequence, request.doing));
-        }
-        let awaited = self.sequence;
-        if let Some(end) = end {
-            datagram.extend(end.finish(self.next_sequence()));
-        }
-        self.send(&datagram, &whole)?;
-        self.acknowledgement(awaited, &doing, whole)
+    pub fn transact(&mut self, requests: Vec<Request>, frame: Option<(Message, Message)>) -> Result<(), NetlinkError> {
+        let Some(datagram) = Datagram::encode(requests, frame, self.sequence) else { return Ok(()) };
+        self.sequence = datagram.last;
+        self.send(&datagram.bytes, &datagram.whole)?;
+        self.acknowledgement(&datagram)
     }
 
     /// Asks for a list and gives each entry's payload (its family's header and attributes) to `each`.
@@ -156,18 +136,19 @@ impl Socket {
         }
     }
 
-    fn acknowledgement(&mut self, awaited: u32, doing: &[(u32, String)], whole: String) -> Result<(), NetlinkError> {
+    fn acknowledgement(&mut self, asked: &Datagram) -> Result<(), NetlinkError> {
+        let Datagram { whole, doing, awaited, .. } = asked;
         let mut error = None;
         // A refused batch may answer with its frame's number, so the first error ends the waiting
         // too; what else has arrived is taken off the socket for the next request.
         let mut over = false;
         loop {
             let flags = if over { RecvFlags::DONTWAIT } else { RecvFlags::empty() };
-            let Some(length) = self.receive(flags, &whole)? else { break };
+            let Some(length) = self.receive(flags, whole)? else { break };
             for received in messages(&self.buffer[..length]).filter(|received| received.kind == NLMSG_ERROR) {
                 let words = doing.iter().find(|(sequence, _)| *sequence == received.sequence);
-                let refused = refusal(&received, words.map_or(&whole, |(_, words)| words));
-                over |= received.sequence == awaited || refused.is_some();
+                let refused = refusal(&received, words.map_or(whole, |(_, words)| words));
+                over |= received.sequence == *awaited || refused.is_some();
                 error = error.or(refused);
             }
         }
@@ -204,6 +185,48 @@ impl Socket {
     fn next_sequence(&mut self) -> u32 {
         self.sequence = self.sequence.wrapping_add(1);
         self.sequence
+    }
+}
+
+/// Requests as they go out, and what their answers are told by.
+pub(crate) struct Datagram {
+    pub bytes: Vec<u8>,
+    /// What was asked, in one line.
+    whole: String,
+    /// What each number asks.
+    doing: Vec<(u32, String)>,
+    /// The number whose acknowledgement ends the waiting.
+    awaited: u32,
+    /// The highest number used.
+    last: u32,
+}
+
+impl Datagram {
+    /// Numbers the messages behind `before`. `None`: there is nothing to ask.
+    pub fn encode(mut requests: Vec<Request>, frame: Option<(Message, Message)>, before: u32) -> Option<Self> {
+        requests.last_mut()?.message.acknowledge();
+        let whole = format!("{} (of {} requests)", requests[0].doing, requests.len());
+        let mut last = before;
+        let mut next = || {
+            last = last.wrapping_add(1);
+            last
+        };
+        let (begin, end) = frame.unzip();
+        let mut bytes = Vec::new();
+        if let Some(begin) = begin {
+            bytes.extend(begin.finish(next()));
+        }
+        let mut doing = Vec::with_capacity(requests.len());
+        for request in requests {
+            let sequence = next();
+            bytes.extend(request.message.finish(sequence));
+            doing.push((sequence, request.doing));
+        }
+        let awaited = doing.last().expect("there is a last request").0;
+        if let Some(end) = end {
+            bytes.extend(end.finish(next()));
+        }
+        Some(Self { bytes, whole, doing, awaited, last })
     }
 }
 
