@@ -74,28 +74,33 @@ fn inside(scratch: &Path, agent: &Agent) -> Result<()> {
 fn against_raw(name: &str, order: &NetworkOrder) -> Result<()> {
     let raw = Raw::prepare(order)?;
     let id = FaultId::new("ours");
-    let (mut inject, mut revert) = (Pairs::default(), Pairs::default());
-    let (mut deleted, mut closed) = (Vec::new(), Vec::new());
+    let (mut inject, mut revert, mut revert_and_close) = (Pairs::default(), Pairs::default(), Pairs::default());
     for _ in 0..PAIRS {
         let (fault, injected) = timed(|| NetworkFault::inject_here(&id, order, LEASE));
         let mut fault = fault?;
         let (result, reverted) = timed(|| fault.revert());
         result?;
         drop(fault);
+        settle()?;
         let (on, raw_injected) = timed(|| raw.inject());
         let on = on?;
         let (result, raw_deleted) = timed(|| on.owner.call(&raw.deletion));
         result?;
         let ((), raw_closed) = timed(|| drop(on));
         inject.push(injected, raw_injected);
-        revert.push(reverted, raw_deleted + raw_closed);
-        deleted.push(raw_deleted);
-        closed.push(raw_closed);
+        revert.push(reverted, raw_deleted);
+        revert_and_close.push(reverted, raw_deleted + raw_closed);
+        settle()?;
     }
     inject.row(&format!("{name}: inject"));
-    revert.row(&format!("{name}: revert"));
-    println!("| of that, raw: delete the table | | {:.3} ms | |", median(&deleted));
-    println!("| of that, raw: close the sockets | | {:.3} ms | |", median(&closed));
+    revert.row(&format!("{name}: revert, against deleting the table"));
+    revert_and_close.row(&format!("{name}: revert, against deleting the table and closing the socket"));
+    Ok(())
+}
+
+/// Waits until the kernel has freed what was removed: that is what closing such a socket waits for.
+fn settle() -> Result<()> {
+    drop(RawSocket::open()?);
     Ok(())
 }
 

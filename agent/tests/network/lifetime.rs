@@ -5,6 +5,8 @@ use crate::packets::{Client, Echo, PATIENCE, SILENCE};
 use crate::world::{HERE4, PEER4, World};
 use rustix::process::Signal;
 use squall_agent::faults::network::{NetworkFault, table_name};
+use squall_agent::netlink::nftables::table_exists;
+use squall_agent::netlink::{Protocol, Socket};
 use squall_agent::snapshot::Snapshot;
 use squall_experiments::fault::{Direction, NetworkOrder, Refusal, RefusalKind};
 use squall_experiments::name::FaultId;
@@ -53,6 +55,22 @@ fn a_revert_leaves_the_namespace_as_it_was() {
         assert_eq!(before.compare(&after), []);
         free_after(&mut client, &echo);
         assert_eq!(before.compare(&Snapshot::take(world.here.as_fd()).unwrap()), [], "counters do not count");
+    }
+}
+
+/// The kernel removes what a closed socket owned by the number of its port, late: that number must not be a newer fault's.
+#[test]
+fn the_end_of_a_fault_does_not_end_the_next() {
+    let Some(world) = World::new() else { return };
+    let own = table_name(&FaultId::new("fault"));
+    for round in 0..40 {
+        inject(&world.here, &partition()).revert().unwrap();
+        let next = inject(&world.here, &partition());
+        // Closing any such socket waits for what was closed before it.
+        world.here.inside(|| drop(Socket::open(Protocol::Netfilter).unwrap()));
+        let stands = world.here.inside(|| table_exists(&mut Socket::open(Protocol::Netfilter).unwrap(), &own).unwrap());
+        assert!(stands, "round {round}");
+        drop(next);
     }
 }
 

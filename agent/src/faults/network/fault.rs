@@ -193,11 +193,22 @@ impl NetworkFault {
         errors.extend(self.holder.as_mut().and_then(|holder| holder.stop().err()));
         errors.extend(self.count().err());
         if let Some(mut owner) = self.owner.take() {
+            let mut standing = Vec::new();
             for family in self.families.drain(..) {
                 let mut batch = Batch::default();
                 batch.remove_table(family, &self.name);
-                errors.extend(batch.commit(&mut owner).err().filter(|error| error.errno != Errno::ENOENT));
+                standing.extend(batch.commit(&mut owner).err().filter(|error| error.errno != Errno::ENOENT));
             }
+            if standing.is_empty() {
+                owner.close_later();
+            } else {
+                // Then its end is what removes them, and is waited for.
+                drop(owner);
+            }
+            errors.extend(standing);
+        }
+        if let Some(holder) = &mut self.holder {
+            holder.close();
         }
         if errors.is_empty() { Ok(()) } else { Err(RevertErrors(errors)) }
     }
