@@ -27,7 +27,7 @@ const RECEIVE_LENGTH: usize = 64 * 1024;
 /// A list that changes faster than it can be told this often is an error.
 const DUMP_ATTEMPTS: u32 = 8;
 
-/// `PID_MAX_LIMIT` and more: the kernel itself gives out process numbers and, beyond `i32::MAX`, random ones.
+/// Above `PID_MAX_LIMIT`: the kernel's own choices are process numbers and, if one is taken, numbers beyond `i32::MAX`.
 const FIRST_PORT: u32 = 1 << 23;
 /// Up to `i32::MAX`.
 const PORTS: u32 = (1 << 31) - FIRST_PORT;

@@ -5,7 +5,7 @@ use crate::packets::{Client, Echo, PATIENCE, SILENCE};
 use crate::world::{HERE4, PEER4, World};
 use rustix::process::Signal;
 use squall_agent::faults::network::{NetworkFault, table_name};
-use squall_agent::netlink::nftables::table_exists;
+use squall_agent::netlink::nftables::{Batch, Family, Table, table_exists};
 use squall_agent::netlink::{Protocol, Socket};
 use squall_agent::snapshot::Snapshot;
 use squall_experiments::fault::{Direction, NetworkOrder, Refusal, RefusalKind};
@@ -62,16 +62,22 @@ fn a_revert_leaves_the_namespace_as_it_was() {
 #[test]
 fn the_end_of_a_fault_does_not_end_the_next() {
     let Some(world) = World::new() else { return };
-    let own = table_name(&FaultId::new("fault"));
-    for round in 0..40 {
-        inject(&world.here, &partition()).revert().unwrap();
-        let next = inject(&world.here, &partition());
-        // Closing any such socket waits for what was closed before it.
-        world.here.inside(|| drop(Socket::open(Protocol::Netfilter).unwrap()));
-        let stands = world.here.inside(|| table_exists(&mut Socket::open(Protocol::Netfilter).unwrap(), &own).unwrap());
-        assert!(stands, "round {round}");
-        drop(next);
-    }
+    let settle = || drop(Socket::open(Protocol::Netfilter).unwrap());
+    let name = "next".to_owned();
+    let next = Table { family: Family::Inet, name, counters: Vec::new(), sets: Vec::new(), chains: Vec::new() };
+    world.here.inside(|| {
+        for round in 0..100 {
+            NetworkFault::inject_here(&FaultId::new("fault"), &partition(), LEASE).unwrap().revert().unwrap();
+            // Holds the lock that the first one's end waits for. Whoever comes now may be quicker than it.
+            settle();
+            let mut owner = Socket::open(Protocol::Netfilter).unwrap();
+            let mut batch = Batch::default();
+            batch.make_owned(&next);
+            batch.commit(&mut owner).unwrap();
+            settle();
+            assert!(table_exists(&mut owner, &next.name).unwrap(), "round {round}");
+        }
+    });
 }
 
 #[test]
