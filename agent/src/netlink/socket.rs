@@ -192,7 +192,7 @@ impl Socket {
 
     /// Closes it on a thread of its own, for a socket that owns nothing any more. Whoever closes a netfilter socket waits
     /// until the kernel has freed what was last removed from the namespace's tables: a grace period of RCU, 5-17 ms
-    /// as measured, which changes nothing for any packet.
+    /// as measured, which changes nothing for any packet. Whoever changes tables of that namespace meanwhile waits instead.
     pub fn close_later(self) {
         // Without a thread the closure is dropped, and the socket with it, here and now.
         let _ = std::thread::Builder::new().name("close".into()).spawn(move || drop(self));
