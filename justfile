@@ -33,6 +33,7 @@ deny:
 # Ratios against peers and the kernel, in one run.
 bench: build
     cargo bench -p squall-experiments
+    cargo bench -p squall-agent --bench inject
     cargo bench -p squall-tests
 
 # The squall program, the agent, and the lab that tests them.

@@ -42,7 +42,9 @@ impl Snapshot {
         in_namespace(namespace, || {
             let mut route = Socket::open(Protocol::Route)?;
             let mut netfilter = Socket::open(Protocol::Netfilter)?;
-            Ok(Self { links: links(&mut route)?, qdiscs: qdiscs(&mut route)?, filters: listing(&mut netfilter)? })
+            let filters = listing(&mut netfilter)?;
+            netfilter.close_later();
+            Ok(Self { links: links(&mut route)?, qdiscs: qdiscs(&mut route)?, filters })
         })?
     }
 

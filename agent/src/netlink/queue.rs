@@ -81,6 +81,11 @@ impl Queue {
         self.number
     }
 
+    /// Closes it as [`Socket::close_later`] does, once it holds nothing any more.
+    pub fn close_later(self) {
+        self.socket.close_later();
+    }
+
     fn bind(&mut self) -> Result<(), NetlinkError> {
         // struct nfqnl_msg_config_cmd: command, padding, protocol family (not used since 3.8).
         let mut message = self.message(kind::CONFIGURE);

@@ -5,6 +5,8 @@ use crate::packets::{Client, Echo, PATIENCE, SILENCE};
 use crate::world::{HERE4, PEER4, World};
 use rustix::process::Signal;
 use squall_agent::faults::network::{NetworkFault, table_name};
+use squall_agent::netlink::nftables::{Batch, Family, Table, table_exists};
+use squall_agent::netlink::{Protocol, Socket};
 use squall_agent::snapshot::Snapshot;
 use squall_experiments::fault::{Direction, NetworkOrder, Refusal, RefusalKind};
 use squall_experiments::name::FaultId;
@@ -54,6 +56,28 @@ fn a_revert_leaves_the_namespace_as_it_was() {
         free_after(&mut client, &echo);
         assert_eq!(before.compare(&Snapshot::take(world.here.as_fd()).unwrap()), [], "counters do not count");
     }
+}
+
+/// The kernel removes what a closed socket owned by the number of its port, late: that number must not be a newer fault's.
+#[test]
+fn the_end_of_a_fault_does_not_end_the_next() {
+    let Some(world) = World::new() else { return };
+    let settle = || drop(Socket::open(Protocol::Netfilter).unwrap());
+    let name = "next".to_owned();
+    let next = Table { family: Family::Inet, name, counters: Vec::new(), sets: Vec::new(), chains: Vec::new() };
+    world.here.inside(|| {
+        for round in 0..100 {
+            NetworkFault::inject_here(&FaultId::new("fault"), &partition(), LEASE).unwrap().revert().unwrap();
+            // Holds the lock that the first one's end waits for. Whoever comes now may be quicker than it.
+            settle();
+            let mut owner = Socket::open(Protocol::Netfilter).unwrap();
+            let mut batch = Batch::default();
+            batch.make_owned(&next);
+            batch.commit(&mut owner).unwrap();
+            settle();
+            assert!(table_exists(&mut owner, &next.name).unwrap(), "round {round}");
+        }
+    });
 }
 
 #[test]

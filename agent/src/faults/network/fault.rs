@@ -107,16 +107,19 @@ impl NetworkFault {
         namespace: BorrowedFd<'_>,
         lease: Duration,
     ) -> Result<Self, InjectError> {
-        let (plan, owner, queue) = in_namespace(namespace, || {
-            let links = links(&mut Socket::open(Protocol::Route)?)?;
-            let plan = plan(id, order, &links, CONTROL, lease).map_err(InjectError::Refused)?;
-            let (owner, queue) = open(&plan)?;
-            Ok::<_, InjectError>((plan, owner, queue))
-        })??;
-        Self::carry_out(id, plan, owner, queue)
+        let prepared = in_namespace(namespace, || prepare(id, order, lease))??;
+        Self::carry_out(id, prepared)
     }
 
-    fn carry_out(id: &FaultId, plan: Plan, mut owner: Socket, queue: Option<Queue>) -> Result<Self, InjectError> {
+    /// The same in the calling thread's own network namespace.
+    ///
+    /// # Errors
+    /// When the order or the kernel forbids it. Nothing is left of it then.
+    pub fn inject_here(id: &FaultId, order: &NetworkOrder, lease: Duration) -> Result<Self, InjectError> {
+        Self::carry_out(id, prepare(id, order, lease)?)
+    }
+
+    fn carry_out(id: &FaultId, (plan, mut owner, queue): Prepared) -> Result<Self, InjectError> {
         let name = plan::table_name(id);
         if table_exists(&mut owner, &name)? {
             let reason = format!("fault {id} is already there: nftables table {name} stands");
@@ -190,11 +193,22 @@ impl NetworkFault {
         errors.extend(self.holder.as_mut().and_then(|holder| holder.stop().err()));
         errors.extend(self.count().err());
         if let Some(mut owner) = self.owner.take() {
+            let mut standing = Vec::new();
             for family in self.families.drain(..) {
                 let mut batch = Batch::default();
                 batch.remove_table(family, &self.name);
-                errors.extend(batch.commit(&mut owner).err().filter(|error| error.errno != Errno::ENOENT));
+                standing.extend(batch.commit(&mut owner).err().filter(|error| error.errno != Errno::ENOENT));
             }
+            if standing.is_empty() {
+                owner.close_later();
+            } else {
+                // Then its end is what removes them, and is waited for.
+                drop(owner);
+            }
+            errors.extend(standing);
+        }
+        if let Some(holder) = &mut self.holder {
+            holder.close();
         }
         if errors.is_empty() { Ok(()) } else { Err(RevertErrors(errors)) }
     }
@@ -266,8 +280,19 @@ pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
     let id = FaultId::new("probe");
     let plan = plan(&id, order, &as_another, CONTROL, Duration::from_secs(1)).map_err(InjectError::Refused)?;
     let (owner, queue) = open(&plan)?;
-    let fault = NetworkFault::carry_out(&id, plan, owner, queue)?;
+    let fault = NetworkFault::carry_out(&id, (plan, owner, queue))?;
     Ok(fault.backend().to_owned())
+}
+
+/// A plan, and the sockets it needs.
+type Prepared = (Plan, Socket, Option<Queue>);
+
+/// Looks around in the calling thread's network namespace and opens there what will be used from anywhere.
+fn prepare(id: &FaultId, order: &NetworkOrder, lease: Duration) -> Result<Prepared, InjectError> {
+    let links = links(&mut Socket::open(Protocol::Route)?)?;
+    let plan = plan(id, order, &links, CONTROL, lease).map_err(InjectError::Refused)?;
+    let (owner, queue) = open(&plan)?;
+    Ok((plan, owner, queue))
 }
 
 /// The sockets a plan needs, in the calling thread's network namespace.

@@ -57,7 +57,9 @@ impl Seen {
 pub struct Holder {
     /// Closed to tell the thread to end.
     stop: Option<OwnedFd>,
-    thread: Option<JoinHandle<Result<(), NetlinkError>>>,
+    thread: Option<JoinHandle<Result<Queue, NetlinkError>>>,
+    /// Empty, once the thread has ended.
+    queue: Option<Queue>,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -69,7 +71,7 @@ impl Holder {
     pub fn start(queue: Queue, delay: Duration, jitter: Duration) -> std::io::Result<Self> {
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)?;
         let seen = Arc::new(Mutex::new(Seen::new()));
-        let reader = Reader {
+        let mut reader = Reader {
             wait: delay.saturating_sub(FIXED_COST),
             jitter,
             random: Random(u64::from(queue.number()) | 1 << 32),
@@ -82,8 +84,12 @@ impl Holder {
             queue,
             seen: Arc::clone(&seen),
         };
-        let thread = std::thread::Builder::new().name("packet-queue".into()).spawn(move || reader.run(&stopped))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread), seen })
+        let thread = std::thread::Builder::new().name("packet-queue".into()).spawn(move || {
+            // If this breaks, the queue closes here and now, and what comes later passes.
+            reader.run(&stopped)?;
+            Ok(reader.queue)
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread), queue: None, seen })
     }
 
     /// What has been held so far.
@@ -91,7 +97,8 @@ impl Holder {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets every packet go and ends. The gate before the queue must be shut.
+    /// Lets every packet go and ends. The gate before the queue must be shut. The empty queue stays until
+    /// [`close`](Self::close): closing it would hold up the removal of the tables, by their namespace's lock.
     ///
     /// # Errors
     /// Why the reader broke, if it did: packets it held are lost then, later ones passed.
@@ -99,8 +106,15 @@ impl Holder {
         self.stop = None;
         match self.thread.take().map(JoinHandle::join) {
             None => Ok(()),
-            Some(Ok(result)) => result,
+            Some(Ok(result)) => result.map(|queue| self.queue = Some(queue)),
             Some(Err(_)) => Err(NetlinkError::new("read a packet queue: its reader panicked", Errno::ECANCELED)),
+        }
+    }
+
+    /// Gives the queue back to the kernel, once nothing hands packets to it.
+    pub fn close(&mut self) {
+        if let Some(queue) = self.queue.take() {
+            queue.close_later();
         }
     }
 }
@@ -163,7 +177,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn run(mut self, stopped: &OwnedFd) -> Result<(), NetlinkError> {
+    fn run(&mut self, stopped: &OwnedFd) -> Result<(), NetlinkError> {
         // The kernel may wake us up to 50 us late by default, to save power. Refusal costs only that.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         loop {
@@ -208,7 +222,7 @@ impl Reader {
     }
 
     /// Lets everything go, also what is still on its way through the hook that queued it.
-    fn drain(mut self) -> Result<(), NetlinkError> {
+    fn drain(&mut self) -> Result<(), NetlinkError> {
         let began = Instant::now();
         let mut quiet_since = began;
         self.receive()?;

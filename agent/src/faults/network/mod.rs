@@ -25,4 +25,4 @@ mod plan;
 mod traffic;
 
 pub use fault::{InjectError, NetworkFault, RevertErrors, try_here};
-pub use plan::{DROP_EGRESS_BACKEND, DROP_INGRESS_BACKEND, NO_EGRESS_DELAY, table_name};
+pub use plan::{DROP_EGRESS_BACKEND, DROP_INGRESS_BACKEND, Hold, NO_EGRESS_DELAY, Plan, plan, table_name};

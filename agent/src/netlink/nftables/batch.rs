@@ -3,6 +3,7 @@
 use super::table::{Chain, Element, Family, HookPoint, Lifetime, Set, Table};
 use super::uapi::{self, chain, element, message, object, rule, set, table};
 use crate::netlink::message::flags;
+use crate::netlink::socket::Datagram;
 use crate::netlink::{Message, NetlinkError, Request, Socket};
 
 /// Members in one message: an attribute holds at most 64 KiB, and a range of IPv6 takes 64 bytes.
@@ -68,10 +69,12 @@ impl Batch {
     /// # Errors
     /// The kernel's refusal; nothing has changed then.
     pub fn commit(self, socket: &mut Socket) -> Result<(), NetlinkError> {
-        // struct nfgenmsg: no family, version 0, the subsystem in network order.
-        let header = [0, 0, 0, 10];
-        let frame = (Message::new(uapi::BATCH_BEGIN, 0, &header), Message::new(uapi::BATCH_END, 0, &header));
-        socket.transact(self.requests, Some(frame))
+        socket.transact(self.requests, Some(frame()))
+    }
+
+    /// The bytes that a fresh socket would send: for who speaks to the kernel without us.
+    pub fn encode(self) -> Vec<u8> {
+        Datagram::encode(self.requests, Some(frame()), 0).map(|datagram| datagram.bytes).unwrap_or_default()
     }
 
     fn add_set(&mut self, family: Family, table: &str, number: u32, new: &Set) {
@@ -140,6 +143,13 @@ impl Batch {
         self.requests.push(Request { message, doing });
         &mut self.requests.last_mut().expect("just pushed").message
     }
+}
+
+/// What a batch begins and ends with.
+fn frame() -> (Message, Message) {
+    // struct nfgenmsg: no family, version 0, the subsystem in network order.
+    let header = [0, 0, 0, 10];
+    (Message::new(uapi::BATCH_BEGIN, 0, &header), Message::new(uapi::BATCH_END, 0, &header))
 }
 
 /// A range is two members: its first key, and the first behind it, flagged as an end.
