@@ -269,12 +269,23 @@ fn refuse_protected(processes: &[Process]) -> Result<(), Refusal> {
 fn refuse_own_namespace(namespace: &Namespace, network: &NetworkOrder) -> Result<(), Refusal> {
     let own = fs::metadata("/proc/self/ns/net")
         .map_err(|error| refusal(RefusalKind::Failed, format!("read the agent's own network namespace: {error}")))?;
-    let is_narrow = matches!(network.peers, Peers::Only(_)) || !network.ports.is_empty();
-    if own.ino() == namespace.inode && !is_narrow {
-        let reason = "it is the agent's own network namespace: narrow the fault by `peers` or `ports`";
+    if own.ino() == namespace.inode && !is_narrow(network) {
+        let reason = "it is the agent's own network namespace: narrow the fault by `ports`, or by `peers` \
+                      that are no more than a /8 (IPv6: a /16) together";
         return Err(refusal(RefusalKind::Protected, reason));
     }
     Ok(())
+}
+
+/// Whether a fault leaves most of the network alone. Peers such as `0.0.0.0/0`, or its two halves, would
+/// cut the node off as surely as no peers at all.
+fn is_narrow(network: &NetworkOrder) -> bool {
+    let Peers::Only(blocks) = &network.peers else { return !network.ports.is_empty() };
+    let share = |is_ipv4: bool| -> f64 {
+        let family = blocks.iter().filter(|block| block.network().is_ipv4() == is_ipv4);
+        family.map(|block| 0.5_f64.powi(i32::from(block.prefix()))).sum()
+    };
+    !network.ports.is_empty() || (share(true) <= 0.5_f64.powi(8) && share(false) <= 0.5_f64.powi(16))
 }
 
 #[cfg(test)]
@@ -283,6 +294,26 @@ mod tests {
     use crate::process::testing::Doomed;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
+
+    #[test]
+    fn peers_that_are_nearly_everyone_narrow_nothing() {
+        let order = |peers: &[&str], ports: &[u16]| NetworkOrder {
+            delay: None,
+            jitter: None,
+            loss: None,
+            partition: true,
+            direction: squall_experiments::fault::Direction::Both,
+            peers: Peers::Only(peers.iter().map(|block| block.parse().unwrap()).collect()),
+            ports: ports.to_vec(),
+            protocol: None,
+            cut_control: false,
+        };
+        for wide in [&["0.0.0.0/0"][..], &["0.0.0.0/1", "128.0.0.0/1"], &["10.0.0.0/8", "11.0.0.0/8"], &["::/0"]] {
+            assert!(!is_narrow(&order(wide, &[])), "{wide:?}");
+        }
+        assert!(is_narrow(&order(&["10.0.0.0/8", "fd00::/16"], &[])));
+        assert!(is_narrow(&order(&["0.0.0.0/0"], &[9999])));
+    }
 
     fn sleeps() -> Doomed {
         Doomed::spawn(Command::new("sleep").arg("1000"))

@@ -80,8 +80,30 @@ fn exit_of(record: &Record) -> Exit {
 /// Calls halt.
 pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
     Halt::call(folder, reason, Timestamp::now()).map_err(|error| Stop::failed(&error))?;
-    eprintln!("halted: live runs revert and end, none begins until `squall resume`");
+    // Told first, looked for afterwards: a run that begins in between is halted, and may be named or not.
+    let live = live_runs(folder)?;
+    let history = folder.path().display();
+    match live.as_slice() {
+        [] => eprintln!(
+            "halted: no run with the history in {history} is live, and none begins there until `squall resume`.\n\
+             A run with another history goes on: name its settings (`--settings FILE`), or end every fault on a \
+             node with `squall agent revert --all` there"
+        ),
+        runs => {
+            let names: Vec<&str> = runs.iter().map(RunId::as_str).collect();
+            eprintln!("halted: {} reverts and ends; none begins until `squall resume`", names.join(", "));
+        }
+    }
     Ok(Exit::Passed)
+}
+
+fn live_runs(folder: &StateFolder) -> Result<Vec<RunId>, Stop> {
+    let Some(store) = Store::open_to_read(&folder.history()).map_err(|error| Stop::failed(&error))? else {
+        return Ok(Vec::new());
+    };
+    let mut unfinished = store.unfinished().map_err(|error| Stop::failed(&error))?;
+    unfinished.retain(|run| is_live(folder, run));
+    Ok(unfinished)
 }
 
 /// Lifts it.
