@@ -3,6 +3,7 @@
 use super::scale::{Heights, LEFT, RIGHT, WIDTH, text_width};
 use super::svg::{Px, Svg};
 use crate::view::{At, Band, Line, Plot, Span};
+use crate::words::Unit;
 
 const PLOT_HEIGHT: f64 = 170.0;
 const LABEL_ROW: f64 = 16.0;
@@ -116,20 +117,40 @@ fn labels(plot: &Plot, windows: &[Window]) -> Vec<Label> {
 fn heights(plot: &Plot, top: f64) -> Heights {
     let values = plot.lines.iter().flat_map(|line| line.pieces.iter().flatten()).map(|(_, value)| *value);
     let edges = plot.band.iter().flat_map(|band| [band.low, band.high]).filter(|edge| edge.is_finite());
-    let (mut low, mut high) = values
+    let (low, high) = values
         .chain(edges)
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-    if plot.stepped {
-        (low, high) = (low - 0.2, high.max(low + 1.0) + 0.2);
-    } else {
-        if low > 0.0 && low < high / 2.0 {
-            low = 0.0;
-        }
-        let room = if high > low { (high - low) * 0.08 } else { high.abs().max(1.0) * 0.1 };
-        let floor = if low >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
-        (low, high) = ((low - room).max(floor), high + room);
-    }
+    let (low, high) =
+        if plot.stepped && plot.unit == Unit::Plain { states(low, high) } else { range(low, high, plot.unit) };
     Heights { low, high, top, bottom: top + PLOT_HEIGHT }
+}
+
+/// States are whole numbers: one that never changes stands between its neighbours, 0 and 1 with each other.
+fn states(low: f64, high: f64) -> (f64, f64) {
+    let (low, high) = match (low == high, low) {
+        (true, 0.0..=1.0) => (0.0, 1.0),
+        (true, _) => (low - 1.0, high + 1.0),
+        (false, _) => (low, high),
+    };
+    (low - 0.2, high + 0.2)
+}
+
+/// The values from the lowest to the highest, and some room around them.
+fn range(mut low: f64, high: f64, unit: Unit) -> (f64, f64) {
+    if low > 0.0 && low < high / 2.0 {
+        low = 0.0;
+    }
+    let room = match (high - low, high.abs()) {
+        (spread, _) if spread > 0.0 => spread * 0.08,
+        // A value that never moves stands in the middle, with numbers of its own size beside it.
+        (_, size) if size > 0.0 => size * 0.1,
+        _ => 0.1,
+    };
+    let floor = if low >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
+    let whole = unit == Unit::Share && low >= 0.0 && high <= 1.0;
+    // Nothing is more than all: just enough room that a line at 100 % is seen whole.
+    let ceiling = if whole { 1.0 + room * 0.5 } else { f64::INFINITY };
+    ((low - room).max(floor), (high + room).min(ceiling))
 }
 
 fn stripe(svg: &mut Svg, plot: &Plot, heights: Heights, class: &str, (from, until): Span, title: &str) {
@@ -221,7 +242,9 @@ fn name_band(svg: &mut Svg, band: Band, heights: Heights, wanted: &str) {
 fn axes(svg: &mut Svg, plot: &Plot, heights: Heights) {
     let ticks: Vec<(f64, String)> = if plot.levels.is_empty() {
         let ticks = heights.ticks().into_iter();
-        let whole = ticks.filter(|tick| !plot.stepped || *tick == tick.trunc());
+        let states = plot.stepped && plot.unit == Unit::Plain;
+        let share = plot.unit == Unit::Share && heights.high < 1.5;
+        let whole = ticks.filter(|tick| !states || *tick == tick.trunc()).filter(|tick| !share || *tick <= 1.0 + 1e-9);
         whole.map(|tick| (tick, plot.unit.show(tick))).collect()
     } else {
         let names = plot.levels.iter().enumerate();
@@ -403,6 +426,43 @@ mod tests {
         let windows = [window("first-fault", 10.0), window("second-fault", 11.0), window("third-fault", 50.0)];
         let rows: Vec<usize> = labels(&plot, &windows).iter().map(|label| label.row).collect();
         assert_eq!(rows, [0, 1, 0, 1], "the change's label makes room too");
+    }
+
+    fn drawn(values: &[f64], unit: Unit, stepped: bool) -> (Heights, String) {
+        let line = Line { label: String::new(), pieces: vec![values.iter().map(|value| (At(10.0), *value)).collect()] };
+        let plot = Plot { unit, ..plot(vec![line], None, stepped) };
+        (heights(&plot, 0.0), chart("c", "c", &plot, &[], "1").svg)
+    }
+
+    #[test]
+    fn a_share_is_never_drawn_above_all_unless_a_value_is() {
+        for values in [&[1.0, 1.0][..], &[0.0, 1.0], &[0.97, 1.0], &[0.3, 0.62], &[0.0, 0.0]] {
+            for stepped in [false, true] {
+                let (heights, svg) = drawn(values, Unit::Share, stepped);
+                assert!(heights.high <= 1.1, "{values:?}: {heights:?}");
+                let ticks: Vec<&str> = svg.split("%</text>").filter_map(|part| part.rsplit('>').next()).collect();
+                let ticks: Vec<&str> = ticks.into_iter().filter(|text| !text.is_empty()).collect();
+                assert!(ticks.len() >= 3, "{values:?}: {ticks:?}");
+                assert!(ticks.iter().all(|tick| tick.trim().parse::<f64>().unwrap() <= 100.0), "{values:?}: {ticks:?}");
+            }
+        }
+        let (heights, svg) = drawn(&[0.5, 2.4], Unit::Share, false);
+        assert!(heights.high > 2.4 && svg.contains(">200 %<"), "what is more than all is drawn so");
+    }
+
+    #[test]
+    fn a_value_that_never_moves_has_a_scale_of_its_own_size() {
+        for (value, unit) in [(0.035, Unit::Seconds), (0.4, Unit::Plain), (1200.5, Unit::Plain), (-3.5, Unit::Plain)] {
+            let (heights, _) = drawn(&[value, value], unit, false);
+            let share = (value - heights.low) / (heights.high - heights.low);
+            assert!((0.25..=0.75).contains(&share), "{value}: {heights:?}");
+            assert!(heights.high - heights.low <= value.abs(), "{value}: {heights:?}");
+            assert!(heights.ticks().len() >= 3, "{value}: {:?}", heights.ticks());
+        }
+        for (value, low, high) in [(0.0, -0.2, 1.2), (1.0, -0.2, 1.2), (5.0, 3.8, 6.2)] {
+            let (heights, _) = drawn(&[value, value], Unit::Plain, true);
+            assert_eq!((heights.low, heights.high), (low, high));
+        }
     }
 
     #[test]
