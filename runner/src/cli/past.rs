@@ -64,7 +64,9 @@ fn find(folder: &StateFolder, wanted: &str) -> Result<Record, Stop> {
 pub fn report(folder: &StateFolder, wanted: &str, outputs: &Outputs) -> Result<Exit, Stop> {
     let record = find(folder, wanted)?;
     let records = [record];
-    outputs.write(&records)?;
+    outputs.check(1)?;
+    outputs.write(&records, &[])?;
+    outputs.finish(&records, &[]);
     if outputs.json_to_stdout() {
         return Ok(exit_of(&records[0]));
     }
