@@ -7,6 +7,8 @@ use crate::words::Unit;
 
 const PLOT_HEIGHT: f64 = 170.0;
 const LABEL_ROW: f64 = 16.0;
+/// How much wider than others the letters of the labels above the plot are.
+const BOLD: f64 = 1.1;
 
 /// A time in which something was disturbed.
 #[derive(Debug, Clone)]
@@ -76,7 +78,7 @@ pub(super) fn chart(id: &str, name: &str, plot: &Plot, windows: &[Window], wante
     }
     marks(&mut svg, plot, heights);
     if let Some(band) = plot.band {
-        name_band(&mut svg, band, heights, wanted);
+        name_band(&mut svg, plot, band, heights, wanted);
     }
     write_labels(&mut svg, &labels, heights);
     svg.close("svg");
@@ -103,12 +105,13 @@ fn labels(plot: &Plot, windows: &[Window]) -> Vec<Label> {
         .map(|window| ("fault-label", window.label.clone(), window.from))
         .chain(change)
         .map(|(class, text, from)| {
-            let x = plot.axis.x(from).min(RIGHT - text_width(&text)).max(LEFT);
+            let width = text_width(&text) * BOLD;
+            let x = plot.axis.x(from).min(RIGHT - width).max(LEFT);
             let row = ends.iter().position(|end| *end + 12.0 <= x).unwrap_or(ends.len());
             if row == ends.len() {
                 ends.push(0.0);
             }
-            ends[row] = x + text_width(&text);
+            ends[row] = x + width;
             Label { class, text, x, row }
         })
         .collect()
@@ -218,7 +221,7 @@ fn draw_band(svg: &mut Svg, plot: &Plot, band: Band, heights: Heights, wanted: &
 }
 
 /// Writes the condition at the edge of its band, on the inside.
-fn name_band(svg: &mut Svg, band: Band, heights: Heights, wanted: &str) {
+fn name_band(svg: &mut Svg, plot: &Plot, band: Band, heights: Heights, wanted: &str) {
     let (upper, lower) = (heights.y(band.high), heights.y(band.low));
     // Inside the band, or outside where the plot ends too soon.
     let y = if band.low == band.high {
@@ -236,7 +239,11 @@ fn name_band(svg: &mut Svg, band: Band, heights: Heights, wanted: &str) {
         (false, false) => wanted.to_owned(),
     };
     let class = if band.unwanted { "mark band-label unwanted" } else { "mark band-label wanted" };
-    svg.text("text", &[("class", &class), ("x", &(RIGHT - 8.0)), ("y", &Px(y)), ("text-anchor", &"end")], &text);
+    // Left of a deadline that would run through it.
+    let deadline = plot.deadline.filter(|deadline| plot.axis.shows(*deadline)).map(|deadline| plot.axis.x(deadline));
+    let crossing = deadline.filter(|x| *x > RIGHT - 16.0 - text_width(&text));
+    let x = crossing.unwrap_or(RIGHT) - 8.0;
+    svg.text("text", &[("class", &class), ("x", &Px(x)), ("y", &Px(y)), ("text-anchor", &"end")], &text);
 }
 
 fn axes(svg: &mut Svg, plot: &Plot, heights: Heights) {
@@ -320,15 +327,13 @@ fn marks(svg: &mut Svg, plot: &Plot, heights: Heights) {
             "line",
             &[("class", &"deadline"), ("x1", &Px(x)), ("x2", &Px(x)), ("y1", &Px(top)), ("y2", &Px(bottom))],
         );
+        // Where the band is not, whose name and whose values stand there.
+        let is_low = |band: Band| heights.y(band.high) > (top + bottom) / 2.0;
+        let y = if plot.band.is_some_and(is_low) { top + 15.0 } else { bottom - 8.0 };
         let anchor = if x + 64.0 > RIGHT { ("end", x - 5.0) } else { ("start", x + 5.0) };
         svg.text(
             "text",
-            &[
-                ("class", &"mark deadline-label"),
-                ("text-anchor", &anchor.0),
-                ("x", &Px(anchor.1)),
-                ("y", &Px(bottom - 8.0)),
-            ],
+            &[("class", &"mark deadline-label"), ("text-anchor", &anchor.0), ("x", &Px(anchor.1)), ("y", &Px(y))],
             "deadline",
         );
     }
@@ -432,6 +437,23 @@ mod tests {
         let line = Line { label: String::new(), pieces: vec![values.iter().map(|value| (At(10.0), *value)).collect()] };
         let plot = Plot { unit, ..plot(vec![line], None, stepped) };
         (heights(&plot, 0.0), chart("c", "c", &plot, &[], "1").svg)
+    }
+
+    #[test]
+    fn labels_end_within_the_plot_and_a_deadline_runs_through_none() {
+        let line = Line { label: String::new(), pieces: vec![vec![(At(0.0), 1.0), (At(60.0), 0.0)]] };
+        let band = Band { low: 0.0, high: 0.0, unwanted: false };
+        let plot = Plot { unit: Unit::Plain, deadline: Some(At(58.0)), ..plot(vec![line], Some(band), true) };
+        let change = labels(&plot, &[]).remove(0);
+        assert!(change.x + text_width(&change.text) * BOLD <= RIGHT, "the change's label ends at the edge");
+        let svg = chart("c", "c", &plot, &[], "0").svg;
+        let of = |class: &str, key: &str| -> f64 {
+            let element = svg.split('<').find(|part| part.contains(class)).unwrap();
+            let value = element.split(&format!(" {key}=\"")).nth(1).unwrap();
+            value.split('"').next().unwrap().parse().unwrap()
+        };
+        assert!(of("band-label", "x") < plot.axis.x(At(58.0)), "the band's name stands left of the deadline");
+        assert!(of("band-label", "y") - of("deadline-label", "y") > 20.0, "and the deadline's name above it");
     }
 
     #[test]

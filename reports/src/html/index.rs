@@ -9,6 +9,7 @@ use squall_experiments::claim::Role;
 use squall_experiments::experiment::Experiment;
 use squall_experiments::history::Record;
 use squall_experiments::judge::{Outcome, Verdict};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The folder of a run's reports, below the folder of the index: `report.html` and `report.json` are in it.
@@ -26,6 +27,7 @@ pub fn index(records: &[Record], missing: &[&Experiment]) -> String {
         word: standing.word(),
         class: standing.class(),
         heading: heading(records.len(), missing.len()),
+        tally: tally(records, missing.len()),
         when: when(records),
         meaning: prose(meaning(standing, records, missing)),
         rows: records.iter().map(row).collect(),
@@ -50,6 +52,21 @@ fn heading(ran: usize, missing: usize) -> String {
         0 => format!("{} ran", experiments(ran)),
         _ => format!("{ran} of {} ran", experiments(ran + missing)),
     }
+}
+
+/// How many of each, the worst first: `1 failed, 2 passed`.
+fn tally(records: &[Record], missing: usize) -> String {
+    let mut counts: BTreeMap<Standing, usize> = BTreeMap::new();
+    for record in records {
+        let judged = record.judgement.as_ref().map(|judgement| judgement.verdict);
+        *counts.entry(judged.map_or(Standing::Unfinished, Standing::Judged)).or_default() += 1;
+    }
+    let mut parts: Vec<String> =
+        counts.iter().map(|(standing, count)| format!("{count} {}", standing.word())).collect();
+    if missing > 0 {
+        parts.push(format!("{missing} not run"));
+    }
+    parts.join(", ")
 }
 
 fn when(records: &[Record]) -> String {
@@ -79,6 +96,7 @@ struct Page {
     word: String,
     class: &'static str,
     heading: String,
+    tally: String,
     when: String,
     meaning: String,
     rows: Vec<Row>,

@@ -212,6 +212,8 @@ fn the_index_leads_to_every_report_and_needs_nothing_else() {
     let page = index(&records, &[]);
     assert_harmless(&page);
     assert!(page.contains("8 experiments ran") && page.contains("<title>faults may remain: "), "the worst counts");
+    let tally = "1 unfinished, 1 faults may remain, 1 aborted, 1 inconclusive, 3 failed, 1 passed";
+    assert!(page.contains(tally), "{page}");
     for record in &records {
         let link = format!("href=\"./{}/report.html\"", report_folder(record));
         assert!(page.contains(&link), "{link}");
