@@ -15,6 +15,9 @@ pub fn runs(folder: &StateFolder, json: bool) -> Result<Exit, Stop> {
         return Ok(Exit::Passed);
     };
     let lines = store.runs().map_err(|error| Stop::failed(&error))?;
+    if lines.is_empty() {
+        eprintln!("no runs yet");
+    }
     let mut out = anstream::stdout().lock();
     for line in lines {
         let verdict = match line.verdict {
