@@ -6,7 +6,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 default:
     @just --list --unsorted
 
-# Three experiments on the embedded lab, and an HTML report of each.
+# Three experiments on the embedded lab, and an HTML report of each with an index.
 demo: build
     target/release/lab demo --reports target/demo
 

@@ -50,6 +50,32 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]], width: usize, colour: 
     table
 }
 
+/// The rows of a table, each as lines of cells that are as wide as their columns.
+pub(crate) fn rows_of_lines<const N: usize>(rows: &[[String; N]], width: usize) -> Vec<Vec<[String; N]>> {
+    let widths = fit(rows, width);
+    let lines_of = |row: &[String; N]| {
+        let cells: [Vec<String>; N] = std::array::from_fn(|column| folded(&clean(&row[column]), widths[column]));
+        let lines = cells.iter().map(Vec::len).max().unwrap_or_default();
+        let cell = |column: usize, place: usize| cells[column].get(place).map_or("", String::as_str);
+        let lines = (0..lines).map(|place| {
+            std::array::from_fn(|column| format!("{:<width$}", cell(column, place), width = widths[column]))
+        });
+        lines.collect()
+    };
+    rows.iter().map(lines_of).collect()
+}
+
+/// A line of cells, each painted but for the room to its right.
+pub(crate) fn joined<const N: usize>(cells: &[String; N], styles: [Style; N], colour: bool) -> String {
+    let show = |(cell, style): (&String, Style)| {
+        let text = cell.trim_end();
+        let room = " ".repeat(count(cell) - count(text));
+        let painted = if text.is_empty() { String::new() } else { paint(text, style, colour) };
+        format!("{painted}{room}")
+    };
+    cells.iter().zip(styles).map(show).collect::<Vec<_>>().join("  ")
+}
+
 /// The widths of the columns: the widest gives way, down to its longest word.
 fn fit<const N: usize>(rows: &[[String; N]], width: usize) -> [usize; N] {
     let widest = |column: usize, measure: &dyn Fn(&str) -> usize| {

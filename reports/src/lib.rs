@@ -3,7 +3,7 @@
 //! ```text
 //!                            +-> terminal
 //! history::Record -> View ---+-> json
-//!                            +-> html
+//!                            +-> html, and an index of several
 //! ```
 //!
 //! Every function here is pure. Nothing is judged: the verdict, its reasons and every measure are
@@ -19,7 +19,7 @@ mod terminal;
 mod view;
 mod words;
 
-pub use html::html;
+pub use html::{html, index, report_folder};
 pub use json::{JSON_VERSION, json};
 pub use summary::{summary, worst};
 pub use terminal::{TerminalOptions, terminal};

@@ -1,6 +1,6 @@
 //! A run in a terminal: the verdict and its reasons, the claims, the faults, how to run it again.
 
-use crate::columns::{clean, folded, paint, table};
+use crate::columns::{clean, folded, joined, paint, rows_of_lines, table};
 use crate::view::{FaultView, View};
 use crate::words::{self, Standing, State};
 use anstyle::{AnsiColor, Style};
@@ -8,7 +8,6 @@ use squall_experiments::claim::Role;
 use squall_experiments::history::Record;
 use squall_experiments::judge::{Outcome, Verdict};
 use std::fmt::Write;
-use tabled::settings::{Color, Modify};
 
 /// How a terminal is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +23,9 @@ impl Default for TerminalOptions {
         Self { colour: false, width: 80 }
     }
 }
+
+/// Before a sentence that belongs to the line above it.
+const INDENT: &str = "    ";
 
 /// More faults than these do not help a reader; the other reports hold all.
 const MOST_FAULTS: usize = 24;
@@ -96,18 +98,25 @@ impl Page<'_, '_> {
         if shown.is_empty() {
             return;
         }
-        let mut rows = vec![["claim", "outcome", "measured", "asked for"].map(str::to_owned)];
+        let mut rows = vec![["claim", "outcome", "measured"].map(str::to_owned)];
         rows.extend(shown.iter().map(|claim| {
             let outcome = format!("{} {}", claim.state.mark(), claim.state.word);
-            [claim.claim.name.to_string(), outcome, claim.measure.clone().unwrap_or_default(), claim.allowed.clone()]
+            [claim.claim.name.to_string(), outcome, claim.measure.clone().unwrap_or_default()]
         }));
-        let mut table = table(&rows, self.width, self.colour);
-        for (place, claim) in shown.iter().enumerate() {
-            if let (true, Some(outcome)) = (self.colour, claim.state.outcome) {
-                table.with(Modify::new((place + 1, 1)).with(cell_colour(outcome)));
+        // What a claim asks for is a sentence, which reads badly in a column: it hangs below its claim.
+        let asked = [None].into_iter().chain(shown.iter().map(|claim| Some(*claim)));
+        for (lines, claim) in rows_of_lines(&rows, self.width).into_iter().zip(asked) {
+            let styles = match claim {
+                None => [Style::new().bold(); 3],
+                Some(claim) => [Style::new().bold(), outcome_style(claim.state.outcome), Style::new()],
+            };
+            for cells in lines {
+                line(out, &joined(&cells, styles, self.colour));
+            }
+            for part in claim.iter().flat_map(|claim| folded(&clean(&claim.allowed), self.width - INDENT.len())) {
+                line(out, &format!("{INDENT}{}", paint(&part, Style::new().dimmed(), self.colour)));
             }
         }
-        line(out, &table.to_string());
         out.push('\n');
         // What the reasons above say already is not said twice.
         let said = |reason: &str| self.view.reasons().iter().any(|known| known.contains(reason));
@@ -240,10 +249,12 @@ pub(crate) fn verdict_style(standing: Standing) -> Style {
     Style::new().bold().fg_color(Some(colour.into()))
 }
 
-fn cell_colour(outcome: Outcome) -> Color {
-    match outcome {
-        Outcome::Passed => Color::FG_GREEN,
-        Outcome::Failed | Outcome::Error => Color::FG_RED,
-        Outcome::Inconclusive => Color::FG_YELLOW,
-    }
+fn outcome_style(outcome: Option<Outcome>) -> Style {
+    let colour = match outcome {
+        Some(Outcome::Passed) => AnsiColor::Green,
+        Some(Outcome::Failed | Outcome::Error) => AnsiColor::Red,
+        Some(Outcome::Inconclusive) => AnsiColor::Yellow,
+        None => return Style::new(),
+    };
+    Style::new().fg_color(Some(colour.into()))
 }

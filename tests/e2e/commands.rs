@@ -206,7 +206,11 @@ fn what_has_run_is_told_again(world: &World, user: &User<'_>) {
     assert_eq!(report["run"]["seed"], 7);
     assert!(ran.stderr.contains("fault on:") && ran.stderr.contains("baseline"), "{}", ran.stderr);
     assert!(!ran.stderr.contains(ESCAPE) && !ran.stderr.contains('\r'), "line by line where there is no terminal");
-    let page = fs::read_to_string(Path::new(&pages).join("report.html")).unwrap();
+    let folder =
+        format!("{}-{}", report["experiment"]["name"].as_str().unwrap(), report["run"]["id"].as_str().unwrap());
+    let index = fs::read_to_string(Path::new(&pages).join("index.html")).unwrap();
+    assert!(index.contains(&format!("href=\"./{folder}/report.html\"")), "the index leads to the report: {index}");
+    let page = fs::read_to_string(Path::new(&pages).join(&folder).join("report.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("it-stays-so"), "the page shows the claim");
     assert!(!page.contains("http://") || !page.contains("<script src"), "the page needs nothing else");
 

@@ -23,5 +23,9 @@ fn an_interrupt_reverts_reports_and_tears_the_town_down() {
     killpg(Pid::from_raw(lab.id().cast_signed()), Signal::SIGINT).unwrap();
     let said: Vec<String> = lines.collect();
     assert_eq!(lab.wait().unwrap().code(), Some(5), "aborted, and no part of the town died of it: {said:#?}");
-    assert!(said.iter().any(|line| line.contains("report.html")), "it says where the report is: {said:#?}");
+    let index = reports.path().canonicalize().unwrap().join("index.html");
+    let shown = index.display().to_string();
+    assert!(said.last().is_some_and(|line| line.ends_with(&shown)), "it says where the reports are: {said:#?}");
+    let page = std::fs::read_to_string(index).unwrap();
+    assert!(page.contains("1 of 3 experiments ran") && page.contains("has not run"), "the index tells of all three");
 }

@@ -1,7 +1,7 @@
 //! `lab demo`: every ready experiment, one after another, in one town, with an HTML report of each.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -35,22 +35,9 @@ pub fn run(reports: &Path) -> Result<ExitCode> {
     let status = squall.status().context("run squall in the town")?;
     town.finish()?;
 
-    eprintln!("lab: open in a browser:");
-    for page in pages(&reports, start)? {
-        eprintln!("  {}", page.display());
+    let index = reports.join("index.html");
+    if index.metadata().and_then(|facts| facts.modified()).is_ok_and(|modified| modified >= start) {
+        eprintln!("lab: open in a browser: {}", index.display());
     }
     Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
-}
-
-/// The reports in a folder and right below it that were written since.
-fn pages(folder: &Path, since: SystemTime) -> Result<Vec<PathBuf>> {
-    let mut folders = vec![folder.to_owned()];
-    for entry in fs::read_dir(folder).with_context(|| format!("look into {}", folder.display()))? {
-        folders.push(entry.context("look at a report")?.path());
-    }
-    let is_new =
-        |page: &PathBuf| page.metadata().and_then(|facts| facts.modified()).is_ok_and(|modified| modified >= since);
-    let mut found: Vec<PathBuf> = folders.into_iter().map(|folder| folder.join("report.html")).filter(is_new).collect();
-    found.sort_by_key(|page| page.metadata().and_then(|facts| facts.modified()).ok());
-    Ok(found)
 }

@@ -10,7 +10,7 @@
 
 use super::engine::Engine;
 use super::{Command, bounds};
-use crate::experiment::{Action, Perform, StepId, Undo};
+use crate::experiment::{Action, Lasting, Perform, StepId, Undo};
 use crate::history::{ActionEnd, Activity};
 use crate::moment::Moment;
 use crate::name::StepName;
@@ -51,6 +51,13 @@ impl ActionRun {
     /// Whether it has ended and everything of its undo has been tried.
     pub(super) fn is_taken_back(&self) -> bool {
         self.undoing == Undoing::Over
+    }
+
+    /// Whether it is a fault that lasts (by its witness) and is, or may be, not taken back.
+    pub(super) fn may_disturb(&self) -> bool {
+        let counts = self.perform.witness.is_some() && self.perform.lasting != Lasting::Once;
+        let never_begun = matches!(self.ended, Some((_, ActionEnd::NotStarted { .. })));
+        counts && !never_begun && !(self.is_taken_back() && self.failures.is_empty())
     }
 
     /// Whether it lasts, as it has been seen: neither ended nor told to.

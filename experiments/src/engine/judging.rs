@@ -165,14 +165,15 @@ impl Engine {
     /// Whether an expectation is waited for no longer: decided, never to be decided, or its data is late.
     pub(super) fn is_settled(&mut self, claim: &Claim) -> bool {
         let Some(run) = self.watches.get(claim.name.as_str()) else { return true };
-        let (sampling, lag) = (run.observed.sampling, run.lag());
+        let (sampling, lag, refused) = (run.observed.sampling, run.lag(), run.observed.refused);
         if matches!(run.purpose, Purpose::Once(_)) && run.state != State::Idle {
             // Its one answer has come, or is waited for by its own bound.
             return run.state == State::Closed;
         }
         let Some(case) = self.case(claim) else { return true };
         let (clock, judged) = (case.clock, judge(&case));
-        if matches!(judged, Judged::Settled { .. }) {
+        // A source that will never answer again decides nothing by being waited for.
+        if refused || matches!(judged, Judged::Settled { .. }) {
             return true;
         }
         // No end: an event of its window did not happen, and after the method none will.
@@ -188,10 +189,11 @@ impl Engine {
         let Some(of) = self.witness_of_step(name) else { return true };
         let within = of.within.get();
         let Some(run) = self.watches.get(name.as_str()) else { return true };
-        let lag = run.lag();
+        let (lag, refused) = (run.lag(), run.observed.refused);
         let settled = self.witness_case(name, of).is_none_or(|case| matches!(witness(&case), Judged::Settled { .. }));
         let Some(end) = self.timeline.step(name).end else { return true };
-        if settled {
+        // Nor is a source waited for that will never answer again.
+        if settled || refused {
             return true;
         }
         self.look_again();

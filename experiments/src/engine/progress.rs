@@ -4,6 +4,7 @@ use super::Phase;
 use super::engine::Engine;
 use super::faults::State;
 use crate::claim::Role;
+use crate::experiment::StepId;
 use crate::judge::Judged;
 use crate::moment::Moment;
 use crate::name::{ClaimName, StepName};
@@ -20,7 +21,8 @@ pub struct Progress {
     pub left: Option<Duration>,
     /// Every claim, in the order of the file.
     pub claims: Vec<ClaimProgress>,
-    /// Every step whose fault is on, or may be, for at least one instance; in the order they began.
+    /// Every step whose fault is on, or may be: those at agents, and lasting actions that count as faults by
+    /// their witness; in the order they began.
     pub faults: Vec<FaultProgress>,
 }
 
@@ -40,8 +42,8 @@ pub struct ClaimProgress {
 pub struct FaultProgress {
     /// The step.
     pub step: StepName,
-    /// On how many instances it is on, or may be.
-    pub instances: usize,
+    /// On how many instances it is on, or may be; `None`: an action, which has its effect where nobody counts.
+    pub instances: Option<usize>,
 }
 
 impl Engine {
@@ -51,18 +53,30 @@ impl Engine {
             let judged = Some(self.finding(claim).judged);
             ClaimProgress { name: claim.name.clone(), role: claim.role, judged }
         });
-        let mut faults: BTreeMap<_, usize> = BTreeMap::new();
+        let faults = self.faults_now();
+        let left = Some(self.left(now).latest);
+        Progress { phase: self.phase, left, claims: claims.collect(), faults }
+    }
+
+    fn faults_now(&self) -> Vec<FaultProgress> {
+        let mut found: BTreeMap<StepId, (Duration, FaultProgress)> = BTreeMap::new();
         for fault in self.faults.all.values() {
             match fault.state {
                 State::Sent | State::On | State::Reverting | State::MayRemain(_) => {
-                    *faults.entry(fault.order.step.clone()).or_default() += 1;
+                    let none = || FaultProgress { step: fault.order.step.clone(), instances: None };
+                    let (_, on) = found.entry(fault.step).or_insert_with(|| (fault.sent.elapsed, none()));
+                    *on.instances.get_or_insert_default() += 1;
                 }
                 State::Done | State::Refused | State::Reverted => {}
             }
         }
-        let faults = faults.into_iter().map(|(step, instances)| FaultProgress { step, instances });
-        let left = Some(self.left(now).latest);
-        Progress { phase: self.phase, left, claims: claims.collect(), faults: faults.collect() }
+        for (step, run) in self.actions.all.iter().filter(|(_, run)| run.may_disturb()) {
+            let on = FaultProgress { step: run.name.clone(), instances: None };
+            found.insert(*step, (run.begun.elapsed, on));
+        }
+        let mut found: Vec<_> = found.into_values().collect();
+        found.sort_by_key(|(began, _)| *began);
+        found.into_iter().map(|(_, fault)| fault).collect()
     }
 
     /// What is left of this phase, and all of the phases to come.

@@ -112,10 +112,16 @@ impl Engine {
             Some(Recovery::Pending { .. }) => {
                 let bound = within + self.baseline.length + self.longest_lag() + bounds::LATE_DATA;
                 self.look_again();
-                self.passed(end.last, bound)
+                self.passed(end.last, bound) || self.is_steady_state_refused()
             }
             None | Some(Recovery::Recovered { .. } | Recovery::Missed { .. } | Recovery::Unknown { .. }) => true,
         }
+    }
+
+    /// Whether no source of the steady state will ever answer again: waiting decides nothing.
+    fn is_steady_state_refused(&self) -> bool {
+        let mut names = self.given.experiment.steady_state.iter().map(|claim| claim.name.as_str());
+        names.all(|name| self.watches.get(name).is_none_or(|run| run.observed.refused))
     }
 
     fn recovery_now(&self) -> Option<Recovery> {

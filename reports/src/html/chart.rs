@@ -3,9 +3,12 @@
 use super::scale::{Heights, LEFT, RIGHT, WIDTH, text_width};
 use super::svg::{Px, Svg};
 use crate::view::{At, Band, Line, Plot, Span};
+use crate::words::Unit;
 
 const PLOT_HEIGHT: f64 = 170.0;
 const LABEL_ROW: f64 = 16.0;
+/// How much wider than others the letters of the labels above the plot are.
+const BOLD: f64 = 1.1;
 
 /// A time in which something was disturbed.
 #[derive(Debug, Clone)]
@@ -75,7 +78,7 @@ pub(super) fn chart(id: &str, name: &str, plot: &Plot, windows: &[Window], wante
     }
     marks(&mut svg, plot, heights);
     if let Some(band) = plot.band {
-        name_band(&mut svg, band, heights, wanted);
+        name_band(&mut svg, plot, band, heights, wanted);
     }
     write_labels(&mut svg, &labels, heights);
     svg.close("svg");
@@ -102,12 +105,13 @@ fn labels(plot: &Plot, windows: &[Window]) -> Vec<Label> {
         .map(|window| ("fault-label", window.label.clone(), window.from))
         .chain(change)
         .map(|(class, text, from)| {
-            let x = plot.axis.x(from).min(RIGHT - text_width(&text)).max(LEFT);
+            let width = text_width(&text) * BOLD;
+            let x = plot.axis.x(from).min(RIGHT - width).max(LEFT);
             let row = ends.iter().position(|end| *end + 12.0 <= x).unwrap_or(ends.len());
             if row == ends.len() {
                 ends.push(0.0);
             }
-            ends[row] = x + text_width(&text);
+            ends[row] = x + width;
             Label { class, text, x, row }
         })
         .collect()
@@ -116,20 +120,40 @@ fn labels(plot: &Plot, windows: &[Window]) -> Vec<Label> {
 fn heights(plot: &Plot, top: f64) -> Heights {
     let values = plot.lines.iter().flat_map(|line| line.pieces.iter().flatten()).map(|(_, value)| *value);
     let edges = plot.band.iter().flat_map(|band| [band.low, band.high]).filter(|edge| edge.is_finite());
-    let (mut low, mut high) = values
+    let (low, high) = values
         .chain(edges)
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-    if plot.stepped {
-        (low, high) = (low - 0.2, high.max(low + 1.0) + 0.2);
-    } else {
-        if low > 0.0 && low < high / 2.0 {
-            low = 0.0;
-        }
-        let room = if high > low { (high - low) * 0.08 } else { high.abs().max(1.0) * 0.1 };
-        let floor = if low >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
-        (low, high) = ((low - room).max(floor), high + room);
-    }
+    let (low, high) =
+        if plot.stepped && plot.unit == Unit::Plain { states(low, high) } else { range(low, high, plot.unit) };
     Heights { low, high, top, bottom: top + PLOT_HEIGHT }
+}
+
+/// States are whole numbers: one that never changes stands between its neighbours, 0 and 1 with each other.
+fn states(low: f64, high: f64) -> (f64, f64) {
+    let (low, high) = match (low == high, low) {
+        (true, 0.0..=1.0) => (0.0, 1.0),
+        (true, _) => (low - 1.0, high + 1.0),
+        (false, _) => (low, high),
+    };
+    (low - 0.2, high + 0.2)
+}
+
+/// The values from the lowest to the highest, and some room around them.
+fn range(mut low: f64, high: f64, unit: Unit) -> (f64, f64) {
+    if low > 0.0 && low < high / 2.0 {
+        low = 0.0;
+    }
+    let room = match (high - low, high.abs()) {
+        (spread, _) if spread > 0.0 => spread * 0.08,
+        // A value that never moves stands in the middle, with numbers of its own size beside it.
+        (_, size) if size > 0.0 => size * 0.1,
+        _ => 0.1,
+    };
+    let floor = if low >= 0.0 { 0.0 } else { f64::NEG_INFINITY };
+    let whole = unit == Unit::Share && low >= 0.0 && high <= 1.0;
+    // Nothing is more than all: just enough room that a line at 100 % is seen whole.
+    let ceiling = if whole { 1.0 + room * 0.5 } else { f64::INFINITY };
+    ((low - room).max(floor), (high + room).min(ceiling))
 }
 
 fn stripe(svg: &mut Svg, plot: &Plot, heights: Heights, class: &str, (from, until): Span, title: &str) {
@@ -197,7 +221,7 @@ fn draw_band(svg: &mut Svg, plot: &Plot, band: Band, heights: Heights, wanted: &
 }
 
 /// Writes the condition at the edge of its band, on the inside.
-fn name_band(svg: &mut Svg, band: Band, heights: Heights, wanted: &str) {
+fn name_band(svg: &mut Svg, plot: &Plot, band: Band, heights: Heights, wanted: &str) {
     let (upper, lower) = (heights.y(band.high), heights.y(band.low));
     // Inside the band, or outside where the plot ends too soon.
     let y = if band.low == band.high {
@@ -215,13 +239,19 @@ fn name_band(svg: &mut Svg, band: Band, heights: Heights, wanted: &str) {
         (false, false) => wanted.to_owned(),
     };
     let class = if band.unwanted { "mark band-label unwanted" } else { "mark band-label wanted" };
-    svg.text("text", &[("class", &class), ("x", &(RIGHT - 8.0)), ("y", &Px(y)), ("text-anchor", &"end")], &text);
+    // Left of a deadline that would run through it.
+    let deadline = plot.deadline.filter(|deadline| plot.axis.shows(*deadline)).map(|deadline| plot.axis.x(deadline));
+    let crossing = deadline.filter(|x| *x > RIGHT - 16.0 - text_width(&text));
+    let x = crossing.unwrap_or(RIGHT) - 8.0;
+    svg.text("text", &[("class", &class), ("x", &Px(x)), ("y", &Px(y)), ("text-anchor", &"end")], &text);
 }
 
 fn axes(svg: &mut Svg, plot: &Plot, heights: Heights) {
     let ticks: Vec<(f64, String)> = if plot.levels.is_empty() {
         let ticks = heights.ticks().into_iter();
-        let whole = ticks.filter(|tick| !plot.stepped || *tick == tick.trunc());
+        let states = plot.stepped && plot.unit == Unit::Plain;
+        let share = plot.unit == Unit::Share && heights.high < 1.5;
+        let whole = ticks.filter(|tick| !states || *tick == tick.trunc()).filter(|tick| !share || *tick <= 1.0 + 1e-9);
         whole.map(|tick| (tick, plot.unit.show(tick))).collect()
     } else {
         let names = plot.levels.iter().enumerate();
@@ -297,15 +327,13 @@ fn marks(svg: &mut Svg, plot: &Plot, heights: Heights) {
             "line",
             &[("class", &"deadline"), ("x1", &Px(x)), ("x2", &Px(x)), ("y1", &Px(top)), ("y2", &Px(bottom))],
         );
+        // Where the band is not, whose name and whose values stand there.
+        let is_low = |band: Band| heights.y(band.high) > (top + bottom) / 2.0;
+        let y = if plot.band.is_some_and(is_low) { top + 15.0 } else { bottom - 8.0 };
         let anchor = if x + 64.0 > RIGHT { ("end", x - 5.0) } else { ("start", x + 5.0) };
         svg.text(
             "text",
-            &[
-                ("class", &"mark deadline-label"),
-                ("text-anchor", &anchor.0),
-                ("x", &Px(anchor.1)),
-                ("y", &Px(bottom - 8.0)),
-            ],
+            &[("class", &"mark deadline-label"), ("text-anchor", &anchor.0), ("x", &Px(anchor.1)), ("y", &Px(y))],
             "deadline",
         );
     }
@@ -403,6 +431,60 @@ mod tests {
         let windows = [window("first-fault", 10.0), window("second-fault", 11.0), window("third-fault", 50.0)];
         let rows: Vec<usize> = labels(&plot, &windows).iter().map(|label| label.row).collect();
         assert_eq!(rows, [0, 1, 0, 1], "the change's label makes room too");
+    }
+
+    fn drawn(values: &[f64], unit: Unit, stepped: bool) -> (Heights, String) {
+        let line = Line { label: String::new(), pieces: vec![values.iter().map(|value| (At(10.0), *value)).collect()] };
+        let plot = Plot { unit, ..plot(vec![line], None, stepped) };
+        (heights(&plot, 0.0), chart("c", "c", &plot, &[], "1").svg)
+    }
+
+    #[test]
+    fn labels_end_within_the_plot_and_a_deadline_runs_through_none() {
+        let line = Line { label: String::new(), pieces: vec![vec![(At(0.0), 1.0), (At(60.0), 0.0)]] };
+        let band = Band { low: 0.0, high: 0.0, unwanted: false };
+        let plot = Plot { unit: Unit::Plain, deadline: Some(At(58.0)), ..plot(vec![line], Some(band), true) };
+        let change = labels(&plot, &[]).remove(0);
+        assert!(change.x + text_width(&change.text) * BOLD <= RIGHT, "the change's label ends at the edge");
+        let svg = chart("c", "c", &plot, &[], "0").svg;
+        let of = |class: &str, key: &str| -> f64 {
+            let element = svg.split('<').find(|part| part.contains(class)).unwrap();
+            let value = element.split(&format!(" {key}=\"")).nth(1).unwrap();
+            value.split('"').next().unwrap().parse().unwrap()
+        };
+        assert!(of("band-label", "x") < plot.axis.x(At(58.0)), "the band's name stands left of the deadline");
+        assert!(of("band-label", "y") - of("deadline-label", "y") > 20.0, "and the deadline's name above it");
+    }
+
+    #[test]
+    fn a_share_is_never_drawn_above_all_unless_a_value_is() {
+        for values in [&[1.0, 1.0][..], &[0.0, 1.0], &[0.97, 1.0], &[0.3, 0.62], &[0.0, 0.0]] {
+            for stepped in [false, true] {
+                let (heights, svg) = drawn(values, Unit::Share, stepped);
+                assert!(heights.high <= 1.1, "{values:?}: {heights:?}");
+                let ticks: Vec<&str> = svg.split("%</text>").filter_map(|part| part.rsplit('>').next()).collect();
+                let ticks: Vec<&str> = ticks.into_iter().filter(|text| !text.is_empty()).collect();
+                assert!(ticks.len() >= 3, "{values:?}: {ticks:?}");
+                assert!(ticks.iter().all(|tick| tick.trim().parse::<f64>().unwrap() <= 100.0), "{values:?}: {ticks:?}");
+            }
+        }
+        let (heights, svg) = drawn(&[0.5, 2.4], Unit::Share, false);
+        assert!(heights.high > 2.4 && svg.contains(">200 %<"), "what is more than all is drawn so");
+    }
+
+    #[test]
+    fn a_value_that_never_moves_has_a_scale_of_its_own_size() {
+        for (value, unit) in [(0.035, Unit::Seconds), (0.4, Unit::Plain), (1200.5, Unit::Plain), (-3.5, Unit::Plain)] {
+            let (heights, _) = drawn(&[value, value], unit, false);
+            let share = (value - heights.low) / (heights.high - heights.low);
+            assert!((0.25..=0.75).contains(&share), "{value}: {heights:?}");
+            assert!(heights.high - heights.low <= value.abs(), "{value}: {heights:?}");
+            assert!(heights.ticks().len() >= 3, "{value}: {:?}", heights.ticks());
+        }
+        for (value, low, high) in [(0.0, -0.2, 1.2), (1.0, -0.2, 1.2), (5.0, 3.8, 6.2)] {
+            let (heights, _) = drawn(&[value, value], Unit::Plain, true);
+            assert_eq!((heights.low, heights.high), (low, high));
+        }
     }
 
     #[test]

@@ -5,10 +5,12 @@
 //! are written ([`svg`]). Besides charts only sentences are marked as safe, whose words in backticks
 //! become code after everything has been escaped ([`prose`]).
 mod chart;
+mod index;
 mod page;
 mod prose;
 mod scale;
 mod svg;
 mod timeline;
 
+pub use index::{index, report_folder};
 pub use page::html;

@@ -1,7 +1,7 @@
 //! The page's content: a view put into the words and drawings that the template lays out.
 
 use super::chart::{Chart, Window, chart};
-use super::prose::prose;
+use super::prose::{harmless, prose};
 use super::timeline::timeline;
 use crate::view::{ClaimView, FaultView, LogLine, Span, StepView, View, WatchView};
 use crate::words::{self, State};
@@ -16,9 +16,7 @@ use std::time::Duration;
 pub fn html(record: &Record) -> String {
     let view = View::of(record);
     let page = Page::of(&view).render().expect("writing to a string cannot fail, and no filter of the template does");
-    // HTML has no way to write them, and a terminal that shows the file would obey them.
-    let harmless = |letter: char| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter };
-    page.chars().map(harmless).collect()
+    harmless(&page)
 }
 
 #[derive(Template)]

@@ -18,6 +18,13 @@ pub(super) fn prose(sentence: &str) -> String {
     out
 }
 
+/// A page without control characters: HTML has no way to write them, and a terminal that shows the file
+/// would obey them.
+pub(super) fn harmless(page: &str) -> String {
+    let harmless = |letter: char| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter };
+    page.chars().map(harmless).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,11 +58,15 @@ impl Heights {
         self.bottom - share.clamp(0.0, 1.0) * (self.bottom - self.top)
     }
 
-    /// Round values to write beside it: about four.
+    /// Round values to write beside it: three to six.
     pub(super) fn ticks(self) -> Vec<f64> {
-        let rough = (self.high - self.low) / 4.0;
+        let rough = (self.high - self.low) / 5.0;
         let power = 10f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|it| it * power).find(|it| *it >= rough).unwrap_or(rough);
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .into_iter()
+            .map(|it| it * power)
+            .find(|it| *it >= rough * (1.0 - 1e-9))
+            .unwrap_or(rough);
         let mut ticks = Vec::new();
         let mut place = (self.low / step - 1e-9).ceil();
         while place * step <= self.high + step * 1e-9 && ticks.len() < 12 {
@@ -83,7 +87,7 @@ mod tests {
         let texts: Vec<String> = axis.ticks().into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["0 s", "5 s", "10 s", "15 s", "20 s", "25 s", "30 s", "35 s"]);
         let heights = Heights { low: 0.0, high: 0.42, top: 0.0, bottom: 100.0 };
-        assert_eq!(heights.ticks().len(), 3);
+        assert_eq!(heights.ticks().len(), 5);
         assert_eq!(heights.y(0.21), 50.0);
     }
 }

@@ -4,7 +4,7 @@ use crate::samples;
 use squall_experiments::claim::Role;
 use squall_experiments::history::{Event, Record, What};
 use squall_experiments::judge::{Reading, Sample};
-use squall_reports::html;
+use squall_reports::{html, index, report_folder};
 
 const NASTY: &str =
     "</title></style></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"' onload='x' {{ 7*7 }} \u{1b}[2J&lt;";
@@ -204,4 +204,36 @@ fn pages_are_written_for_people_to_look_at() {
         std::fs::write(&file, html(&record)).unwrap();
         assert!(std::fs::metadata(&file).unwrap().len() > 10_000, "{name}");
     }
+}
+
+#[test]
+fn the_index_leads_to_every_report_and_needs_nothing_else() {
+    let records: Vec<Record> = samples::all().into_iter().map(|(_, record)| record).collect();
+    let page = index(&records, &[]);
+    assert_harmless(&page);
+    assert!(page.contains("8 experiments ran") && page.contains("<title>faults may remain: "), "the worst counts");
+    let tally = "1 unfinished, 1 faults may remain, 1 aborted, 1 inconclusive, 3 failed, 1 passed";
+    assert!(page.contains(tally), "{page}");
+    for record in &records {
+        let link = format!("href=\"./{}/report.html\"", report_folder(record));
+        assert!(page.contains(&link), "{link}");
+        let reason = record.judgement.iter().flat_map(|judgement| &judgement.reasons).next();
+        let part = reason.map_or("", |reason| reason.split(['`', '\'', '"']).next().unwrap());
+        assert!(page.contains(part), "{part}");
+    }
+    std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("index.html"), page).unwrap();
+    let poisoned: Vec<Record> = records.into_iter().map(poisoned).collect();
+    let experiments: Vec<_> = poisoned.iter().map(|record| &record.header.experiment).collect();
+    assert_harmless(&index(&poisoned, &experiments));
+}
+
+#[test]
+fn an_index_of_less_than_all_never_says_passed() {
+    let (passed, failed) = (samples::passed(), samples::failed());
+    let missing = samples::lost_zone().header.experiment;
+    let all = index(std::slice::from_ref(&passed), &[]);
+    assert!(all.contains("<title>passed: 1 experiment ran"), "{all}");
+    let part = index(std::slice::from_ref(&passed), &[&missing]);
+    assert!(part.contains("<title>unfinished: 1 of 2 experiments ran") && part.contains("has not run"), "{part}");
+    assert!(index(&[passed, failed], &[&missing]).contains("<title>failed: 2 of 3 experiments ran"));
 }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 Examples:
   squall check experiments/*.yaml       what is wrong with these files, all at once
   squall plan breaker.yaml              whom it would hit, when, by what; touches nothing
-  squall run breaker.yaml --report out  run it, judge it, write out/report.html
+  squall run breaker.yaml --report out  run it, judge it, write out/index.html
   squall halt 'the site is down'        end every live run now, let none begin
 
 Exit codes of `run` and `report`:

@@ -1,6 +1,7 @@
 //! Where reports go.
 
 use super::exit::Stop;
+use squall_experiments::experiment::Experiment;
 use squall_experiments::history::Record;
 use squall_reports::TerminalOptions;
 use std::io::{IsTerminal as _, Write as _};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The reports that were asked for.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Outputs {
-    /// Write report.json and report.html into this folder (one folder a run, where there are several)
+    /// Write DIR/EXPERIMENT-RUN/report.html and .json of each run, and DIR/index.html of all, after each run
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Write the report as JSON: into a file, or to stdout
@@ -29,57 +30,82 @@ impl Outputs {
     /// Refuses what cannot be written, before anything is run.
     ///
     /// # Errors
-    /// One HTML file for several runs.
+    /// One HTML file for several runs; a folder that cannot be made.
     pub fn check(&self, runs: usize) -> Result<(), Stop> {
         if runs > 1 && self.html.is_some() {
             return Err(Stop::bad_input("`--html FILE` holds one run, and there are several: use `--report DIR`"));
         }
+        let files = [&self.json, &self.html].into_iter().flatten().filter(|path| path.as_path() != Path::new("-"));
+        let parents = files.filter_map(|path| path.parent().filter(|folder| !folder.as_os_str().is_empty()));
+        for folder in self.report.as_deref().into_iter().chain(parents) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Stop::bad_input(format!("reports cannot be written: failed to make `{}`: {error}", folder.display()))
+            })?;
+        }
         Ok(())
     }
 
-    /// Writes the reports of some runs.
+    /// Writes the files of what has run, after each run: a runner that dies leaves what it had finished.
+    /// `missing` are the experiments that have not run, and perhaps never will.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn write(&self, records: &[Record]) -> Result<(), Stop> {
-        if let Some(path) = &self.json {
-            let value = match records {
-                [record] => squall_reports::json(record),
-                several => serde_json::Value::Array(several.iter().map(squall_reports::json).collect()),
-            };
-            let text = format!("{value:#}\n");
-            if self.json_to_stdout() {
-                let _closed = std::io::stdout().write_all(text.as_bytes());
-            } else {
-                write(path, &text)?;
-            }
+    pub fn write(&self, records: &[Record], missing: &[&Experiment]) -> Result<(), Stop> {
+        if let Some(path) = self.json.as_ref().filter(|_| !self.json_to_stdout()) {
+            write(path, &json(records, missing))?;
         }
-        if let Some(path) = &self.html
-            && let [record] = records
-        {
+        if let (Some(path), [record]) = (&self.html, records) {
             write(path, &squall_reports::html(record))?;
         }
-        if let Some(folder) = &self.report {
-            for record in records {
-                let folder = match records {
-                    [_] => folder.clone(),
-                    _ => folder.join(format!("{}-{}", record.header.experiment.name, record.header.run)),
-                };
-                write(&folder.join("report.json"), &format!("{:#}\n", squall_reports::json(record)))?;
-                write(&folder.join("report.html"), &squall_reports::html(record))?;
-                let shown = folder.join("report.html");
-                eprintln!("report: {}", std::path::absolute(&shown).unwrap_or(shown).display());
-            }
+        if let (Some(folder), Some(record)) = (&self.report, records.last()) {
+            let of_run = folder.join(squall_reports::report_folder(record));
+            write(&of_run.join("report.json"), &format!("{:#}\n", squall_reports::json(record)))?;
+            write(&of_run.join("report.html"), &squall_reports::html(record))?;
+            write(&folder.join("index.html"), &squall_reports::index(records, missing))?;
         }
         Ok(())
     }
+
+    /// Writes what goes to stdout, and says where the files are.
+    pub fn finish(&self, records: &[Record], missing: &[&Experiment]) {
+        if self.json_to_stdout() {
+            let _closed = std::io::stdout().write_all(json(records, missing).as_bytes());
+        }
+        if let Some(folder) = self.report.as_ref().filter(|_| !records.is_empty()) {
+            let shown = folder.join("index.html");
+            eprintln!("reports: {}", std::path::absolute(&shown).unwrap_or(shown).display());
+        }
+    }
 }
 
+/// One run as an object, several as an array: what was asked for decides, not how far it got.
+fn json(records: &[Record], missing: &[&Experiment]) -> String {
+    let value = match records {
+        [record] if missing.is_empty() => squall_reports::json(record),
+        several => serde_json::Value::Array(several.iter().map(squall_reports::json).collect()),
+    };
+    format!("{value:#}\n")
+}
+
+/// Writes a file as a whole or not at all: who reads it meanwhile sees the old one or the new one.
 fn write(path: &Path, text: &str) -> Result<(), Stop> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let made = folder.map_or(Ok(()), std::fs::create_dir_all);
-    made.and_then(|()| std::fs::write(path, text))
+    made.and_then(|()| replace(path, text))
         .map_err(|error| Stop::error(format!("failed to write `{}`: {error}", path.display())))
+}
+
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    // Such as /dev/stdout, or a named pipe: nothing that could be replaced.
+    if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
+        return std::fs::write(path, text);
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, path).inspect_err(|_| {
+        let _left = std::fs::remove_file(&beside);
+    })
 }
 
 /// What reports on stdout look like.

@@ -15,6 +15,9 @@ pub fn runs(folder: &StateFolder, json: bool) -> Result<Exit, Stop> {
         return Ok(Exit::Passed);
     };
     let lines = store.runs().map_err(|error| Stop::failed(&error))?;
+    if lines.is_empty() {
+        eprintln!("no runs yet");
+    }
     let mut out = anstream::stdout().lock();
     for line in lines {
         let verdict = match line.verdict {
@@ -64,7 +67,9 @@ fn find(folder: &StateFolder, wanted: &str) -> Result<Record, Stop> {
 pub fn report(folder: &StateFolder, wanted: &str, outputs: &Outputs) -> Result<Exit, Stop> {
     let record = find(folder, wanted)?;
     let records = [record];
-    outputs.write(&records)?;
+    outputs.check(1)?;
+    outputs.write(&records, &[])?;
+    outputs.finish(&records, &[]);
     if outputs.json_to_stdout() {
         return Ok(exit_of(&records[0]));
     }

@@ -71,22 +71,38 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     }
     confirm(setup.settings.written.confirm, arguments.yes)?;
     let mut records = Vec::new();
-    for one in &planned {
+    let mut unwritten = None;
+    for (place, one) in planned.iter().enumerate() {
         let record = run_one(arguments, &setup, one, seed, signals).await?;
         let verdict = record.judgement.as_ref().map(|judgement| judgement.verdict);
         show(&record, arguments.outputs.json_to_stdout());
         records.push(record);
+        unwritten = arguments.outputs.write(&records, &missing(&planned[place + 1..])).err();
+        // A gate without its reports is none: the next one does not begin.
+        if unwritten.is_some() {
+            break;
+        }
         // Somebody wants it to end, or something is still disturbed: the next one does not begin.
         if matches!(verdict, Some(Verdict::Aborted | Verdict::FaultsMayRemain)) {
             break;
         }
         signals = Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
     }
-    arguments.outputs.write(&records)?;
-    if records.len() > 1 && !arguments.outputs.json_to_stdout() {
+    arguments.outputs.finish(&records, &missing(&planned[records.len()..]));
+    if planned.len() > 1 && !arguments.outputs.json_to_stdout() {
         let _closed = anstream::stdout().write_all(squall_reports::summary(&records, &terminal_options()).as_bytes());
     }
-    Ok(squall_reports::worst(&records).map_or(Exit::Error, Exit::from))
+    let worst = squall_reports::worst(&records);
+    match unwritten {
+        // What may still be disturbed is worse than a report that is missing.
+        Some(stop) if worst != Some(Verdict::FaultsMayRemain) => Err(stop),
+        Some(stop) => Err(Stop { exit: Exit::FaultsMayRemain, ..stop }),
+        None => Ok(worst.map_or(Exit::Error, Exit::from)),
+    }
+}
+
+fn missing<'a>(planned: &[Planned<'a>]) -> Vec<&'a Experiment> {
+    planned.iter().map(|one| one.experiment).collect()
 }
 
 fn show(record: &Record, to_stderr: bool) {

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct Lines<W> {
     out: W,
     phase: Option<Phase>,
-    faults: BTreeMap<StepName, usize>,
+    faults: BTreeMap<StepName, Option<usize>>,
     settled: BTreeMap<ClaimName, Outcome>,
 }
 
@@ -87,7 +87,7 @@ mod tests {
                 claim("customers-suffer", Role::AbortIf, Some(quiet)),
             ],
             faults: (on > 0)
-                .then(|| FaultProgress { step: "payments-slow".parse().unwrap(), instances: on })
+                .then(|| FaultProgress { step: "payments-slow".parse().unwrap(), instances: Some(on) })
                 .into_iter()
                 .collect(),
         }

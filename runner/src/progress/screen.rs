@@ -116,7 +116,7 @@ mod tests {
                     claim("customers-suffer", Role::AbortIf, None),
                     claim("success", Role::SteadyState, Some(failed)),
                 ],
-                faults: vec![FaultProgress { step: "payments-slow".parse().unwrap(), instances: 2 }],
+                faults: vec![FaultProgress { step: "payments-slow".parse().unwrap(), instances: Some(2) }],
             },
         );
         assert_eq!(screen.head.message(), "12.3s method, at most 1 min 5 s left");

@@ -37,8 +37,9 @@ pub(super) fn left(progress: &Progress) -> Option<String> {
 /// What is on.
 pub(super) fn fault(fault: &FaultProgress) -> String {
     match fault.instances {
-        1 => format!("{} on 1 instance", fault.step),
-        many => format!("{} on {many} instances", fault.step),
+        None => fault.step.to_string(),
+        Some(1) => format!("{} on 1 instance", fault.step),
+        Some(many) => format!("{} on {many} instances", fault.step),
     }
 }
 

@@ -10,8 +10,10 @@ fn a_run_that_goes_well_passes_and_its_report_is_kept() {
     let said = world.squall(&["run", "hold.yaml", "--yes", "--seed", "7", "--report", "out"]).exits(0, "PASSED");
     assert!(said.stdout.contains("squall run hold.yaml --seed 7"), "{said:#?}");
     assert_eq!(world.state_of_victim(), 'S');
-    let html = std::fs::read_to_string(world.path("out/report.html")).unwrap();
+    let [page] = world.reports_in("out").try_into().expect("one run, one report");
+    let html = std::fs::read_to_string(page).unwrap();
     assert!(html.contains("host-goes-on"));
+    assert!(std::fs::read_to_string(world.path("out/index.html")).unwrap().contains("1 experiment ran"));
     world.squall(&["runs"]).exits(0, "passed");
     world.squall(&["report", "last"]).exits(0, "PASSED");
 }
@@ -93,6 +95,39 @@ fn a_killed_runner_leaves_nothing_that_the_next_start_does_not_revert() {
     assert_eq!(world.state_of_victim(), 'S');
     assert!(is_there(&world.path("undone")), "the recorded undo has run");
     world.squall(&["report", "last"]).exits(5, "the runner died");
+}
+
+#[test]
+fn a_killed_runner_leaves_the_reports_of_what_it_had_finished() {
+    let world = World::new();
+    world.pause("first", "1s");
+    world.pause("second", "120s");
+    let arguments = ["run", "first.yaml", "second.yaml", "--yes", "--report", "out", "--json", "out/all.json"];
+    let running = world.begin(&arguments, "method");
+    until("the first run is reported", || is_there(&world.path("out/index.html")));
+    until("the second has begun", || world.squall(&["runs"]).stdout.contains("second"));
+    running.signal(Signal::KILL);
+    assert_eq!(running.end().code, None);
+    let index = std::fs::read_to_string(world.path("out/index.html")).unwrap();
+    assert!(index.contains("1 of 2 experiments ran") && index.contains("has not run"), "{index}");
+    let [page] = world.reports_in("out").try_into().expect("one run, one report");
+    let folder = page.parent().unwrap();
+    let link = format!("href=\"./{}/report.html\"", folder.file_name().unwrap().display());
+    assert!(index.contains(&link), "{index}");
+    let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap();
+    let all: serde_json::Value = serde_json::from_str(&read(&world.path("out/all.json"))).unwrap();
+    let alone: serde_json::Value = serde_json::from_str(&read(&folder.join("report.json"))).unwrap();
+    assert_eq!(all, serde_json::json!([alone]), "several were asked for, and one is known");
+    world.squall(&["revert"]).exits(0, "is closed: aborted");
+}
+
+#[test]
+fn reports_that_cannot_be_written_are_refused_before_anything_is_touched() {
+    let world = World::new();
+    world.pause("hold", "120s");
+    world.write("out", "a file stands where the folder would be");
+    world.squall(&["run", "hold.yaml", "--yes", "--report", "out"]).exits(2, "reports cannot be written");
+    world.squall(&["runs"]).exits(0, "no runs yet");
 }
 
 #[test]

@@ -58,6 +58,12 @@ impl World {
         stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
     }
 
+    /// Every run's page below a folder of reports.
+    pub fn reports_in(&self, name: &str) -> Vec<PathBuf> {
+        let folders = std::fs::read_dir(self.path(name)).unwrap().map(|entry| entry.unwrap().path());
+        folders.map(|folder| folder.join("report.html")).filter(|page| page.exists()).collect()
+    }
+
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_squall"));
         command

@@ -3,9 +3,9 @@
 use super::build::*;
 use super::world::*;
 use crate::engine::{Command, Phase};
-use crate::experiment::Edge;
+use crate::experiment::{Edge, StepKind};
 use crate::fault::{AgentEvent, Evidence};
-use crate::history::{Event, PreflightFailure};
+use crate::history::{Activity, Event, PreflightFailure};
 use crate::judge::{Outcome, Verdict};
 use std::time::Duration;
 
@@ -282,9 +282,79 @@ fn progress_says_where_the_run_is() {
     let progress = world.engine.progress(world.moment(world.now));
     assert_eq!(progress.phase, Phase::Method);
     let faults: Vec<_> = progress.faults.iter().map(|fault| (fault.step.as_str(), fault.instances)).collect();
-    assert_eq!(faults, [("cut", 3)]);
+    assert_eq!(faults, [("cut", Some(3))]);
     let names: Vec<&str> = progress.claims.iter().map(|claim| claim.name.as_str()).collect();
     assert_eq!(names, ["healthy", "holds", "opens", "rows", "burning"]);
     assert!(progress.claims.iter().all(|claim| claim.judged.is_some()), "{:?}", progress.claims);
     assert!(progress.left.is_some_and(|left| left >= Duration::from_secs(30)));
+}
+
+#[test]
+fn a_lasting_action_with_a_witness_is_shown_as_on_until_it_is_taken_back() {
+    let mut performance = performance("upstream off", &["upstream on"], for_seconds(10));
+    performance.witness = Some(witness("off"));
+    let off = step("off", StepKind::Perform(Box::new(performance)));
+    let unseen = perform("load", &[], for_seconds(10));
+    let mut world = SimulatedWorld::of(experiment(vec![off, cut(), unseen]));
+    let shown = |world: &SimulatedWorld| -> Vec<(String, Option<usize>)> {
+        let progress = world.engine.progress(world.moment(world.now));
+        progress.faults.iter().map(|fault| (fault.step.to_string(), fault.instances)).collect()
+    };
+    world.run_until(|world| world.engine.phase() == Phase::Method && world.now.as_secs() >= 15);
+    assert_eq!(shown(&world), [("off".to_owned(), None)]);
+    world.run_until(|world| !world.injected().is_empty());
+    assert_eq!(shown(&world), [("cut".to_owned(), Some(3))], "the action has been taken back");
+    let begun = |command: &Command| matches!(command, Command::Begin { activity: Activity::Action(_), .. });
+    world.run_until(|world| world.commands().filter(|(_, command)| begun(command)).count() == 2);
+    assert_eq!(shown(&world), [], "an action without a witness is no fault");
+}
+
+#[test]
+fn an_action_that_cannot_be_taken_back_is_still_shown_as_on() {
+    let mut performance = performance("upstream off", &["upstream on"], for_seconds(10));
+    performance.witness = Some(witness("off"));
+    let off = step("off", StepKind::Perform(Box::new(performance)));
+    let mut world = SimulatedWorld::of(experiment(vec![off])).answering(|command, _| match command {
+        Command::Begin { activity: activity @ Activity::Undo(..), .. } => {
+            Some(vec![(Duration::from_millis(10), ended(*activity, exited(1)))])
+        }
+        _ => None,
+    });
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::FaultsMayRemain, "{:?}", judgement.reasons);
+    let progress = world.engine.progress(world.moment(world.now));
+    assert_eq!(progress.faults.len(), 1);
+}
+
+/// Every source answers up to a moment, and from then on refuses for good, as with a token that has expired.
+fn refused_from(mut world: SimulatedWorld, names: &[&str], from: Duration) -> SimulatedWorld {
+    world.run_until(|world| world.now >= from);
+    for name in names {
+        world.refuse(name);
+    }
+    world
+}
+
+#[test]
+fn a_recovery_whose_every_source_refuses_for_good_is_not_waited_for() {
+    let names = ["healthy", "holds", "opens", "cut"];
+    let mut world = refused_from(SimulatedWorld::of(whole()), &names, Duration::from_secs(35));
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Error, "{:?}", judgement.reasons);
+    let reasons = judgement.reasons.join(" ");
+    assert!(reasons.contains("401"), "{reasons}");
+    let end = world.engine.timeline.method().end.unwrap().last.elapsed;
+    assert!(world.now < end + Duration::from_secs(2), "ended {:?} after the method", world.now.saturating_sub(end));
+}
+
+#[test]
+fn a_recovery_with_one_source_left_is_waited_for() {
+    let mut experiment = whole();
+    experiment.steady_state.push(steady("also", "1"));
+    let names = ["healthy", "holds", "opens", "cut"];
+    let mut world = refused_from(SimulatedWorld::of(experiment), &names, Duration::from_secs(35));
+    let judgement = world.run();
+    assert_eq!(judgement.verdict, Verdict::Error, "{:?}", judgement.reasons);
+    let end = world.engine.timeline.method().end.unwrap().last.elapsed;
+    assert!(world.now > end + Duration::from_secs(20), "ended {:?} after the method", world.now.saturating_sub(end));
 }

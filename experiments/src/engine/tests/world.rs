@@ -4,7 +4,9 @@
 use super::build::{agents, instances};
 use crate::engine::{Command, Engine, Phase};
 use crate::fault::{AgentEvent, EndCause, Evidence, Order, OrderFault, ProcessSeen, Signal};
-use crate::history::{ActionEnd, Activity, Entry, Event, Header, Preflight, Record, ResolvedTargets, What};
+use crate::history::{
+    ActionEnd, Activity, Entry, Event, Header, Preflight, Record, ResolvedTargets, WatchFailure, What,
+};
 use crate::judge::{Chunk, Judgement, Labels, Reading, Sample, Sampling, Series, WatchName};
 use crate::moment::Moment;
 use crate::name::{FaultId, NodeName};
@@ -179,6 +181,14 @@ impl SimulatedWorld {
             };
             self.step(Event::Observed { watch: name, chunk: Box::new(chunk) });
         }
+    }
+
+    /// A source that says it will never answer again, and is not asked again.
+    pub(super) fn refuse(&mut self, name: &str) {
+        let watch = WatchName(name.to_owned());
+        self.watched.remove(&watch);
+        let failure = WatchFailure { reason: "401 Unauthorized".into(), lasting: true };
+        self.step(Event::Unobserved { watch, failure });
     }
 
     fn usual_answer(&mut self, command: &Command) -> Vec<(Duration, Event)> {
