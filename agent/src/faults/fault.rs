@@ -4,7 +4,7 @@ use super::kill::{Kill, KillOrder};
 use super::network::NetworkFault;
 use super::pause::Pause;
 use crate::explain;
-use crate::instance::{Instance, find_processes};
+use crate::instance::{Instance, find_targets};
 use crate::process::Process;
 use crate::snapshot::Snapshot;
 use squall_experiments::fault::{Difference, Evidence, Order, OrderFault, Refusal, RefusalKind};
@@ -66,7 +66,7 @@ impl Fault {
                 Kill::inject(kill, order.locator.clone(), instance.processes).map(|kill| Self::Kill(Box::new(kill)))
             }
             OrderFault::Pause { process } => {
-                let find = || find_processes(&order.locator, process.as_deref()).unwrap_or_default();
+                let find = || find_targets(&order.locator, process.as_deref());
                 Pause::inject(instance.processes, find).map(Self::Pause)
             }
             OrderFault::Network(network) => {
@@ -171,5 +171,43 @@ impl Fault {
             },
             _ => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::pause::tracer_of;
+    use crate::process::testing::Doomed;
+    use squall_experiments::fault::ORDER_VERSION;
+    use squall_experiments::name::InstanceName;
+    use squall_experiments::target::{Locator, ProcessLocator};
+    use squall_experiments::unit::Length;
+    use std::process::Command;
+
+    fn pause_at(locator: Locator) -> Order {
+        Order {
+            version: ORDER_VERSION,
+            id: FaultId::new("f"),
+            step: "step".parse().unwrap(),
+            instance: InstanceName::new("instance"),
+            locator,
+            fault: OrderFault::Pause { process: None },
+            lease: Length::from_millis(1_000),
+            deadline: Length::from_millis(1_000),
+        }
+    }
+
+    #[test]
+    fn a_pidfile_that_comes_to_name_the_agent_pauses_nothing() {
+        let child = Doomed::spawn(Command::new("sleep").arg("100"));
+        let folder = tempfile::tempdir().unwrap();
+        let pidfile = folder.path().join("pid");
+        std::fs::write(&pidfile, std::process::id().to_string()).unwrap();
+        let order = pause_at(Locator { process: Some(ProcessLocator::Pidfile(pidfile)), netns: None });
+        let instance = Instance { processes: vec![Process::open(child.id()).unwrap().unwrap()], namespace: None };
+        let refusal = Fault::inject(&order, instance, None, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Protected, "{refusal:?}");
+        assert_eq!(tracer_of(child.id()), None);
     }
 }

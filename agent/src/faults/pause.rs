@@ -38,17 +38,21 @@ enum Held {
 }
 
 impl Pause {
-    /// Stops every thread, until no new one appears and `find` finds no new process.
-    pub fn inject(processes: Vec<Process>, find: impl Fn() -> Vec<Process>) -> Result<Self, Refusal> {
+    /// Stops every thread, until no new one appears and `find` finds no new process. That it finds none at all is
+    /// no error: they may have ended. Any other refusal of its lets everything go again.
+    pub fn inject(processes: Vec<Process>, find: impl Fn() -> Result<Vec<Process>, Refusal>) -> Result<Self, Refusal> {
         let mut pause = Self { processes: Vec::new(), threads: BTreeMap::new() };
         let mut new = processes;
         while !new.is_empty() {
-            if let Err(refusal) = pause.hold_also(new) {
-                pause.release();
-                return Err(refusal);
-            }
             // What has not been stopped yet may have started another process meanwhile.
-            new = find();
+            new = match pause.hold_also(new).and_then(|()| find()) {
+                Ok(found) => found,
+                Err(refusal) if refusal.kind == RefusalKind::NoTarget => Vec::new(),
+                Err(refusal) => {
+                    pause.release();
+                    return Err(refusal);
+                }
+            };
             new.retain(|process| pause.processes.iter().all(|held| held.pid() != process.pid()));
         }
         if pause.threads.is_empty() {
@@ -230,6 +234,11 @@ mod tests {
     use crate::process::testing::Doomed;
     use std::process::Command;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for a search that may fail")]
+    fn nothing_more() -> Result<Vec<Process>, Refusal> {
+        Ok(Vec::new())
+    }
+
     fn state_of(pid: u32) -> char {
         ProcessFacts::of(pid).unwrap().state
     }
@@ -245,7 +254,7 @@ mod tests {
     #[test]
     fn a_paused_process_stands_still_and_goes_on() {
         let child = Doomed::spawn(Command::new("sh").args(["-c", "while :; do :; done"]));
-        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], Vec::new).unwrap();
+        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], nothing_more).unwrap();
         assert_eq!(state_of(child.id()), 't');
         assert_eq!(pause.evidence(), Evidence::Paused { held: 1, threads: 1 });
         assert!(tracer_of(child.id()).is_some());
@@ -264,7 +273,7 @@ mod tests {
                 .stdout(std::process::Stdio::null()),
         );
         eventually("its threads begin", || threads_of(child.id()).len() >= 6);
-        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], Vec::new).unwrap();
+        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], nothing_more).unwrap();
         let Evidence::Paused { held, threads } = pause.evidence() else { panic!("wrong evidence") };
         assert!(held == threads && held >= 6, "{held} of {threads}");
         pause.revert().unwrap();
@@ -281,14 +290,15 @@ mod tests {
     #[test]
     fn a_process_killed_while_held_is_seen_to_end() {
         let mut child = Doomed::spawn(Command::new("sleep").arg("100"));
-        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], Vec::new).unwrap();
+        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], nothing_more).unwrap();
         child.kill().unwrap();
         let until = Instant::now() + Duration::from_secs(10);
         while !pause.is_target_gone() {
             assert!(Instant::now() < until);
             pause.tend();
         }
-        child.wait().unwrap();
+        // Its tracer is its parent here, and may have collected it for good.
+        let _reaped_already = child.wait();
         pause.revert().unwrap();
     }
 
@@ -296,8 +306,8 @@ mod tests {
     fn what_is_traced_already_is_refused() {
         let child = Doomed::spawn(Command::new("sleep").arg("100"));
         let hold = || vec![Process::open(child.id()).unwrap().unwrap()];
-        let mut pause = Pause::inject(hold(), Vec::new).unwrap();
-        let refusal = Pause::inject(hold(), Vec::new).unwrap_err();
+        let mut pause = Pause::inject(hold(), nothing_more).unwrap();
+        let refusal = Pause::inject(hold(), nothing_more).unwrap_err();
         assert!(refusal.kind == RefusalKind::Unsupported && refusal.reason.contains("one tracer only"), "{refusal:?}");
         pause.revert().unwrap();
     }

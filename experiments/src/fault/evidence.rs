@@ -85,6 +85,8 @@ pub enum EndCause {
     TargetGone,
     /// The agent ended or started anew.
     AgentRestart,
+    /// What carried it broke: for a time it may have been on in name only.
+    Broke,
 }
 
 /// Something that is not as it was before the fault.
@@ -153,6 +155,9 @@ pub enum Evidence {
         processes: Vec<ProcessSeen>,
         /// How often a supervisor brought something back while it was held down.
         restarts: u32,
+        /// Processes that could not be signalled, or must not be, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed: Vec<String>,
     },
     /// Threads that stand still.
     #[serde(rename_all = "camelCase")]

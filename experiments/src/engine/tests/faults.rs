@@ -154,6 +154,7 @@ fn a_fault_that_ends_before_its_time_makes_the_run_an_error() {
         (EndCause::Lease, "its lease was not renewed"),
         (EndCause::TargetGone, "the target vanished"),
         (EndCause::AgentRestart, "its agent ended"),
+        (EndCause::Broke, "what carried it at its agent broke"),
     ] {
         let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(60))]))
             .answering(move |command, _| match command {
