@@ -202,6 +202,7 @@ impl Desk {
             Told::Seen(evidence) => self.report(fault, AgentEvent::Seen { evidence }),
             Told::Done(evidence) => self.step(Event::Done { fault, evidence }),
             Told::TargetGone => self.step(Event::TargetGone { fault }),
+            Told::Broke => self.step(Event::Broke { fault }),
             Told::GateLost => self.step(Event::GateLost { fault }),
             Told::RevertFailed(errors) => {
                 for (_, waiting) in self.waiting.extract_if(.., |(waited, _)| *waited == fault) {

@@ -4,14 +4,14 @@
 //! outlive whoever used them. The tracer is a *thread*: all of this runs on the fault's own thread,
 //! and everything is released at the latest when that ends.
 
-use crate::process::Process;
+use crate::process::{Process, ProcessFacts};
 use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use squall_experiments::fault::{Evidence, Refusal, RefusalKind};
-use std::collections::BTreeMap;
+use squall_experiments::fault::{Difference, Evidence, Refusal, RefusalKind};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 const STOPS_WITHIN: Duration = Duration::from_secs(2);
 /// How often exits of held threads are collected, so that whoever waits for them learns of them.
 const COLLECT: Duration = Duration::from_millis(50);
+/// A thread that was let go is seen to be free in this time.
+const GOES_ON_WITHIN: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// `PTRACE_EVENT_STOP`: the event of an interrupt, and of a stop that a signal of the target's own caused.
 const EVENT_STOP: i32 = 128;
 
@@ -27,6 +30,8 @@ const EVENT_STOP: i32 = 128;
 pub struct Pause {
     processes: Vec<Process>,
     threads: BTreeMap<Pid, Held>,
+    /// Processes that somebody else had stopped before.
+    stopped_before: BTreeSet<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +46,7 @@ impl Pause {
     /// Stops every thread, until no new one appears and `find` finds no new process. That it finds none at all is
     /// no error: they may have ended. Any other refusal of its lets everything go again.
     pub fn inject(processes: Vec<Process>, find: impl Fn() -> Result<Vec<Process>, Refusal>) -> Result<Self, Refusal> {
-        let mut pause = Self { processes: Vec::new(), threads: BTreeMap::new() };
+        let mut pause = Self { processes: Vec::new(), threads: BTreeMap::new(), stopped_before: BTreeSet::new() };
         let mut new = processes;
         while !new.is_empty() {
             // What has not been stopped yet may have started another process meanwhile.
@@ -73,6 +78,8 @@ impl Pause {
                 return Err(Refusal { kind: RefusalKind::Unsupported, reason });
             }
         }
+        let stopped = processes.iter().map(Process::pid).filter(|pid| is_stopped(*pid));
+        self.stopped_before.extend(stopped);
         self.processes.extend(processes);
         self.stop_all()
     }
@@ -81,6 +88,43 @@ impl Pause {
     pub fn revert(&mut self) -> Result<(), Vec<String>> {
         let errors = self.release();
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// What is not as it was before, once all is let go: threads that are still traced, by whomever, and
+    /// processes that do not go on.
+    pub fn differences(&self) -> Vec<Difference> {
+        let until = Instant::now() + GOES_ON_WITHIN;
+        loop {
+            let differences = self.differences_now();
+            if differences.is_empty() || Instant::now() > until {
+                return differences;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn differences_now(&self) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        for process in self.processes.iter().filter(|process| !process.has_exited()) {
+            let (pid, command) = (process.pid(), process.command());
+            for thread in threads_of(pid) {
+                if let Some(tracer) = u32::try_from(thread.as_raw()).ok().and_then(tracer_of) {
+                    differences.push(Difference {
+                        what: format!("tracer of thread {thread} of process {pid} ({command})"),
+                        before: "none".to_owned(),
+                        after: format!("thread {tracer}"),
+                    });
+                }
+            }
+            if is_stopped(pid) && !self.stopped_before.contains(&pid) {
+                differences.push(Difference {
+                    what: format!("state of process {pid} ({command})"),
+                    before: "not stopped".to_owned(),
+                    after: "stopped".to_owned(),
+                });
+            }
+        }
+        differences
     }
 
     /// Collects what exited while held: a held process that is killed must not linger.
@@ -196,6 +240,11 @@ impl Pause {
     }
 }
 
+/// By a signal, not by a tracer.
+fn is_stopped(pid: u32) -> bool {
+    ProcessFacts::of(pid).is_some_and(|facts| facts.state == 'T')
+}
+
 /// The process that traces another one.
 pub fn tracer_of(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -230,7 +279,6 @@ fn cannot_trace(process: &Process, error: Errno) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::ProcessFacts;
     use crate::process::testing::Doomed;
     use std::process::Command;
 

@@ -172,6 +172,19 @@ fn a_fault_that_ends_before_its_time_makes_the_run_an_error() {
 }
 
 #[test]
+fn a_fault_that_broke_just_before_its_end_makes_the_run_an_error() {
+    let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(1))]))
+        .answering(|command, _| match command {
+            Command::Revert { node, fault } => {
+                Some(vec![(Duration::from_millis(5), agent_event(node, fault, reverted(EndCause::Broke)))])
+            }
+            _ => None,
+        });
+    world.run();
+    assert!(world.engine.ending.errors[0].contains("broke"), "{:?}", world.engine.ending.errors);
+}
+
+#[test]
 fn what_differs_after_a_revert_may_remain() {
     let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(1))]))
         .answering(|command, _| match command {
