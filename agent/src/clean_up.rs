@@ -86,8 +86,13 @@ fn without_the_agent(state: &StateFolder, fault: Option<&FaultId>) -> anyhow::Re
         outcomes.push((id, outcome));
     }
     // Everything has been swept: a ledger that cannot be written now costs a needless sweep later.
-    if let Err(error) = Ledger::begin_anew(&state.ledger(), &kept) {
-        eprintln!("everything is swept, but {}", explain(&error));
+    match Ledger::begin_anew(&state.ledger(), &kept) {
+        Ok(ledger) => {
+            if let Some(aside) = ledger.kept_aside() {
+                eprintln!("the ledger had lines that cannot be read: they are kept in `{}`", aside.display());
+            }
+        }
+        Err(error) => eprintln!("everything is swept, but {}", explain(&error)),
     }
     outcomes.retain(|(id, _)| fault.is_none_or(|fault| fault == id));
     Ok(outcomes)

@@ -47,6 +47,8 @@ pub enum Told {
     Done(Evidence),
     /// Its target vanished; it waits for its revert.
     TargetGone,
+    /// What carries it broke; it waits for its revert.
+    Broke,
     /// The kernel's own gate could not be moved: it will close by itself.
     GateLost,
     /// Undoing failed; it is tried again.
@@ -153,6 +155,7 @@ fn hold(order: &Order, injected: Result<Fault, Refusal>, inbox: &Inbox, tell: &i
                     Err(reason) => tell(Told::Refused(Refusal { kind: RefusalKind::Failed, reason })),
                 };
             }
+            Standing::Broke => tell(Told::Broke),
             Standing::TargetGone if is_target_gone => {}
             Standing::TargetGone => {
                 is_target_gone = true;
@@ -197,4 +200,42 @@ fn revert(mut fault: Fault, seen: Option<Evidence>, tell: &impl Fn(Told)) {
     }
     let differences = fault.end();
     tell(Told::Reverted { evidence, differences });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::fault::testing::broken_delay;
+    use squall_experiments::fault::{ORDER_VERSION, OrderFault};
+    use squall_experiments::name::{FaultId, InstanceName};
+    use squall_experiments::target::Locator;
+    use squall_experiments::unit::Length;
+    use std::cell::RefCell;
+
+    #[test]
+    fn a_delay_that_breaks_is_told_before_its_revert() {
+        let order = Order {
+            version: ORDER_VERSION,
+            id: FaultId::new("f"),
+            step: "step".parse().unwrap(),
+            instance: InstanceName::new("instance"),
+            locator: Locator::default(),
+            fault: OrderFault::Pause { process: None },
+            lease: Length::from_millis(1_000),
+            deadline: Length::from_millis(1_000),
+        };
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap());
+        let (work, inbox) = mpsc::channel();
+        let inbox = Inbox { work: inbox, wake: Arc::clone(&wake) };
+        let heard = RefCell::new(Vec::new());
+        hold(&order, Ok(broken_delay()), &inbox, &|told| {
+            if matches!(told, Told::Broke) {
+                work.send(Work::Revert).unwrap();
+            }
+            heard.borrow_mut().push(told);
+        });
+        let heard = heard.into_inner();
+        let ends: Vec<&Told> = heard.iter().filter(|told| !matches!(told, Told::Seen(_))).collect();
+        assert!(matches!(ends[..], [Told::Injected { .. }, Told::Broke, Told::Reverted { .. }]), "{heard:?}");
+    }
 }

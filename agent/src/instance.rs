@@ -63,9 +63,7 @@ impl Instance {
         let locator = &order.locator;
         let instance = match &order.fault {
             OrderFault::Kill { process, .. } | OrderFault::Pause { process } => {
-                let processes = find_processes(locator, process.as_deref())?;
-                refuse_protected(&processes)?;
-                Self { processes, namespace: None }
+                Self { processes: find_targets(locator, process.as_deref())?, namespace: None }
             }
             OrderFault::Network(network) => {
                 let processes = match &locator.process {
@@ -111,8 +109,16 @@ fn place_name(place: &ProcessLocator) -> String {
     }
 }
 
+/// The processes a locator names now, at least one, and none that must not be hit. What it names changes, so
+/// whoever looks again to hit what he finds asks again.
+pub fn find_targets(locator: &Locator, called: Option<&str>) -> Result<Vec<Process>, Refusal> {
+    let processes = find_processes(locator, called)?;
+    refuse_protected(&processes)?;
+    Ok(processes)
+}
+
 /// The processes a locator names now, at least one.
-pub fn find_processes(locator: &Locator, called: Option<&str>) -> Result<Vec<Process>, Refusal> {
+fn find_processes(locator: &Locator, called: Option<&str>) -> Result<Vec<Process>, Refusal> {
     let failed = |doing: String| move |error: io::Error| refusal(RefusalKind::Failed, format!("{doing}: {error}"));
     let pids = match (&locator.process, &locator.netns) {
         (Some(ProcessLocator::Pidfile(path)), _) => pids_by_pidfile(path)?,

@@ -105,6 +105,10 @@ impl Process {
 
     /// Sends a signal. A process that has ended already is no error: `false`.
     pub fn signal(&self, signal: Signal) -> io::Result<bool> {
+        // The kernel takes signals for what nobody has reaped yet.
+        if self.has_exited() {
+            return Ok(false);
+        }
         match pidfd_send_signal(&self.pidfd, in_kernel(signal)) {
             Ok(()) => Ok(true),
             Err(Errno::SRCH) => Ok(false),

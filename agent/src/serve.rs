@@ -59,7 +59,11 @@ pub fn serve(serving: &Serving) -> anyhow::Result<()> {
     // What is not yet as it was stays pending for the next sweep.
     let unclean = swept.faults.iter().filter(|(_, differences)| !differences.is_empty());
     entries.extend(unclean.map(|(ordered, _)| Entry::Ordered(Box::new(ordered.clone()))));
-    let ledger = LedgerWriter::start(Ledger::begin_anew(&ledger_path, &entries)?)?;
+    let ledger = Ledger::begin_anew(&ledger_path, &entries)?;
+    if let Some(aside) = ledger.kept_aside() {
+        tracing::error!(kept = %aside.display(), "the ledger's lines that could not be read are kept");
+    }
+    let ledger = LedgerWriter::start(ledger)?;
     let facts = Facts {
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         boot_id: boot_id(),

@@ -109,6 +109,17 @@ fn faults_keep_their_settings() {
 }
 
 #[test]
+fn a_signal_that_stops_a_process_for_good_is_refused() {
+    for signal in ["STOP", "TSTP", "SIGTTIN", "TTOU"] {
+        let step =
+            format!("- name: stop\n  inject: {{kill: {{signal: {signal}}}}}\n  into: {{namespace: shop, pick: one}}");
+        let (_, problems) = problems(&Scaffold::Method.around(&step));
+        let hints: Vec<_> = problems.iter().map(|problem| (problem.code, problem.hint.as_deref())).collect();
+        assert_eq!(hints, [(Code::BadValue, Some("use `pause`, which ends by itself"))], "{signal}");
+    }
+}
+
+#[test]
 fn actions_say_how_they_are_undone() {
     let read = experiment(
         Scaffold::Method,

@@ -44,6 +44,8 @@ pub struct Desk {
     leases: Leases,
     ledger: LedgerWriter,
     started: Entry,
+    /// Orders of an earlier life that the sweep could not make sure of: they stay for the next one.
+    unclean: Vec<Entry>,
     targets: HashMap<FaultId, Box<Target>>,
     holders: HashMap<FaultId, Holder>,
     reports: Reports,
@@ -75,7 +77,12 @@ impl Desk {
         let mut reports = Reports::new(life);
         let Swept { epochs, faults } = swept;
         let mut undone = Vec::new();
-        for (Ordered { fence, order, since, .. }, differences) in faults {
+        let mut unclean = Vec::new();
+        for (ordered, differences) in faults {
+            if !differences.is_empty() {
+                unclean.push(Entry::Ordered(Box::new(ordered.clone())));
+            }
+            let Ordered { fence, order, since, .. } = ordered;
             let event = AgentEvent::Reverted { cause: EndCause::AgentRestart, evidence: None, differences };
             reports.tell(order.id.clone(), fence.run.clone(), event);
             undone.push((fence, order, since));
@@ -86,6 +93,7 @@ impl Desk {
             leases: Leases::restore(epochs, undone, now),
             ledger,
             started,
+            unclean,
             targets: HashMap::new(),
             holders: HashMap::new(),
             reports,
@@ -202,6 +210,7 @@ impl Desk {
             Told::Seen(evidence) => self.report(fault, AgentEvent::Seen { evidence }),
             Told::Done(evidence) => self.step(Event::Done { fault, evidence }),
             Told::TargetGone => self.step(Event::TargetGone { fault }),
+            Told::Broke => self.step(Event::Broke { fault }),
             Told::GateLost => self.step(Event::GateLost { fault }),
             Told::RevertFailed(errors) => {
                 for (_, waiting) in self.waiting.extract_if(.., |(waited, _)| *waited == fault) {
@@ -263,7 +272,8 @@ impl Desk {
         }
         if self.leases.active() == 0 {
             let epochs = self.leases.epochs().map(Entry::Epoch);
-            self.ledger.compact(std::iter::once(self.started.clone()).chain(epochs).collect());
+            let kept = std::iter::once(self.started.clone()).chain(epochs).chain(self.unclean.iter().cloned());
+            self.ledger.compact(kept.collect());
         }
         self.settle();
     }
@@ -372,4 +382,36 @@ fn take_hold(order: &Order) -> Result<Target, Refusal> {
         None => None,
     };
     Ok(Target { instance, holds, before })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Ledger, Replay};
+    use squall_experiments::fault::Fence;
+    use std::fs;
+
+    #[tokio::test]
+    async fn a_ledger_written_anew_keeps_what_the_sweep_could_not_make_sure_of() {
+        let golden = Replay::read(include_bytes!("../../tests/golden/ledger-1.jsonl"));
+        let ordered = golden.pending.into_iter().next().unwrap().ordered;
+        let unclean = Difference { what: "table".into(), before: "none".into(), after: "there".into() };
+        let clean = Ordered { order: Order { id: FaultId::new("clean"), ..ordered.order.clone() }, ..ordered.clone() };
+        let fault = ordered.order.id.clone();
+        let faults = vec![(ordered, vec![unclean]), (clean, Vec::new())];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.jsonl");
+        let ledger = LedgerWriter::start(Ledger::begin_anew(&path, &[]).unwrap()).unwrap();
+        ledger.note(Entry::Ended(FaultId::new("x".repeat(300_000))));
+        let started = Entry::Started { boot: "b".into(), pid: 1, agent: "0".into() };
+        let swept = Swept { epochs: BTreeMap::new(), faults };
+        let mut desk = Desk::new(swept, started, ledger, Life::begin(), None).unwrap();
+        desk.call(Event::RenewAsked { fence: Fence { run: RunId::new("r"), epoch: 9 }, faults: Vec::new() }).unwrap();
+        desk.ledger.finish();
+        assert!(fs::metadata(&path).unwrap().len() < 300_000, "it was written anew");
+        let replay = Ledger::read(&path).unwrap();
+        assert_eq!(replay.epochs.get(&RunId::new("r")), Some(&9));
+        let pending: Vec<_> = replay.pending.iter().map(|pending| pending.ordered.order.id.clone()).collect();
+        assert_eq!(pending, [fault]);
+    }
 }

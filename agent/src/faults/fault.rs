@@ -4,7 +4,7 @@ use super::kill::{Kill, KillOrder};
 use super::network::NetworkFault;
 use super::pause::Pause;
 use crate::explain;
-use crate::instance::{Instance, find_processes};
+use crate::instance::{Instance, find_targets};
 use crate::process::Process;
 use crate::snapshot::Snapshot;
 use squall_experiments::fault::{Difference, Evidence, Order, OrderFault, Refusal, RefusalKind};
@@ -33,8 +33,8 @@ pub struct Disturbed {
     before: Option<Snapshot>,
 }
 
-/// A namespace with a place of its own has no descriptor that says it is gone.
-const LOOK_FOR_NAMESPACE: Duration = Duration::from_millis(500);
+/// A namespace with a place of its own has no descriptor that says it is gone, nor has a reader that broke.
+const LOOK_AFTER_NETWORK: Duration = Duration::from_millis(500);
 
 /// How a fault is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub enum Standing {
     Done,
     /// Its target vanished.
     TargetGone,
+    /// What carries it broke: it is on in name only. Said once.
+    Broke,
 }
 
 impl Fault {
@@ -66,7 +68,7 @@ impl Fault {
                 Kill::inject(kill, order.locator.clone(), instance.processes).map(|kill| Self::Kill(Box::new(kill)))
             }
             OrderFault::Pause { process } => {
-                let find = || find_processes(&order.locator, process.as_deref()).unwrap_or_default();
+                let find = || find_targets(&order.locator, process.as_deref());
                 Pause::inject(instance.processes, find).map(Self::Pause)
             }
             OrderFault::Network(network) => {
@@ -129,8 +131,13 @@ impl Fault {
                 pause.tend();
                 if pause.is_target_gone() { Standing::TargetGone } else { Standing::On }
             }
-            Self::Network(on) if on.instance.is_gone() => Standing::TargetGone,
-            Self::Network(_) => Standing::On,
+            Self::Network(on) => {
+                if let Some(error) = on.fault.broke() {
+                    tracing::error!(fault = %on.id, error = explain(&error), "packets pass unheld");
+                    return Standing::Broke;
+                }
+                if on.instance.is_gone() { Standing::TargetGone } else { Standing::On }
+            }
         }
     }
 
@@ -139,7 +146,7 @@ impl Fault {
         match self {
             Self::Kill(kill) => kill.tend_within(),
             Self::Pause(pause) => pause.tend_within(),
-            Self::Network(_) => LOOK_FOR_NAMESPACE,
+            Self::Network(_) => LOOK_AFTER_NETWORK,
         }
     }
 
@@ -157,7 +164,12 @@ impl Fault {
 
     /// Lets everything go that the kernel binds to it, and says what is not as it was before.
     pub fn end(self) -> Vec<Difference> {
-        let Self::Network(on) = self else { return Vec::new() };
+        let on = match self {
+            // What was killed is not put back.
+            Self::Kill(_) => return Vec::new(),
+            Self::Pause(pause) => return pause.differences(),
+            Self::Network(on) => on,
+        };
         let Disturbed { id, fault, instance, before } = *on;
         drop(fault);
         match (before, instance.namespace) {
@@ -171,5 +183,90 @@ impl Fault {
             },
             _ => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Faults for tests.
+
+    use super::*;
+    use crate::faults::network::testing;
+
+    /// A delay whose reader breaks, and nothing in the kernel.
+    pub fn broken_delay() -> Fault {
+        let instance = Instance { processes: Vec::new(), namespace: None };
+        let fault = testing::broken_delay();
+        Fault::Network(Box::new(Disturbed { id: FaultId::new("f"), fault, instance, before: None }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::pause::tracer_of;
+    use crate::process::testing::Doomed;
+    use squall_experiments::fault::ORDER_VERSION;
+    use squall_experiments::name::InstanceName;
+    use squall_experiments::target::{Locator, ProcessLocator};
+    use squall_experiments::unit::Length;
+    use std::process::Command;
+
+    fn pause_at(locator: Locator) -> Order {
+        Order {
+            version: ORDER_VERSION,
+            id: FaultId::new("f"),
+            step: "step".parse().unwrap(),
+            instance: InstanceName::new("instance"),
+            locator,
+            fault: OrderFault::Pause { process: None },
+            lease: Length::from_millis(1_000),
+            deadline: Length::from_millis(1_000),
+        }
+    }
+
+    #[test]
+    fn a_process_that_is_still_held_is_said_to_be() {
+        let child = Doomed::spawn(Command::new("sleep").arg("100"));
+        let hold = || {
+            let processes = vec![Process::open(child.id()).unwrap().unwrap()];
+            Fault::Pause(Pause::inject(processes, || Ok(Vec::new())).unwrap())
+        };
+        let mut fault = hold();
+        fault.revert().unwrap();
+        assert_eq!(fault.end(), []);
+        let differences = hold().end();
+        assert!(differences.len() == 1 && differences[0].what.contains(&child.id().to_string()), "{differences:?}");
+        assert!(differences[0].what.starts_with("tracer of thread") && differences[0].before == "none");
+    }
+
+    #[test]
+    fn a_process_that_stays_stopped_is_said_to_be() {
+        let child = Doomed::spawn(Command::new("sleep").arg("100"));
+        let held = || Process::open(child.id()).unwrap().unwrap();
+        let end = |stop: bool| {
+            let mut fault = Fault::Pause(Pause::inject(vec![held()], || Ok(Vec::new())).unwrap());
+            if stop {
+                held().signal("STOP".parse().unwrap()).unwrap();
+            }
+            fault.revert().unwrap();
+            fault.end()
+        };
+        let differences = end(true);
+        assert!(differences.len() == 1 && differences[0].after == "stopped", "{differences:?}");
+        assert_eq!(end(false), [], "it was stopped before");
+    }
+
+    #[test]
+    fn a_pidfile_that_comes_to_name_the_agent_pauses_nothing() {
+        let child = Doomed::spawn(Command::new("sleep").arg("100"));
+        let folder = tempfile::tempdir().unwrap();
+        let pidfile = folder.path().join("pid");
+        std::fs::write(&pidfile, std::process::id().to_string()).unwrap();
+        let order = pause_at(Locator { process: Some(ProcessLocator::Pidfile(pidfile)), netns: None });
+        let instance = Instance { processes: vec![Process::open(child.id()).unwrap().unwrap()], namespace: None };
+        let refusal = Fault::inject(&order, instance, None, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::Protected, "{refusal:?}");
+        assert_eq!(tracer_of(child.id()), None);
     }
 }

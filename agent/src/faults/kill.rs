@@ -3,7 +3,7 @@
 //! There is nothing to put back: a supervisor starts what was killed. Reverting a fault that holds an
 //! instance down means to stop killing what reappears, and that also ends with the agent.
 
-use crate::instance::{find_processes, main_process};
+use crate::instance::{find_targets, main_process};
 use crate::process::Process;
 use squall_experiments::fault::{Evidence, ProcessSeen, Refusal, RefusalKind, Signal};
 use squall_experiments::target::{Locator, ProcessLocator};
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(50);
 /// Of the processes that reappeared, this many of the newest stand in the evidence; all are counted.
 const LATEST_SHOWN: usize = 16;
+/// So many different failures are named: a supervisor may bring the same one back for hours.
+const FAILURES_NAMED: usize = 16;
 
 /// How a kill was ordered.
 #[derive(Debug, Clone)]
@@ -36,11 +38,13 @@ pub struct KillOrder {
 pub struct Kill {
     order: KillOrder,
     locator: Locator,
-    /// The instance's processes when the fault began.
+    /// Those of the instance's processes when the fault began that were signalled.
     first: Vec<Signalled>,
     /// Those that reappeared, the newest last.
     reappeared: Vec<Signalled>,
     restarts: u32,
+    /// What could not be signalled, or must not be, and why.
+    failed: Vec<String>,
     kill_at: Option<Instant>,
     known: HashSet<(u32, u64)>,
     /// The pidfile whose process has had its signal.
@@ -65,16 +69,23 @@ impl PidfileStamp {
     }
 }
 
+/// A process that a signal was really sent to.
 #[derive(Debug)]
 struct Signalled {
     process: Process,
+    /// The last one.
     sent: Signal,
     exited: bool,
 }
 
 impl Kill {
-    /// Sends the first signal to every process.
+    /// Sends the first signal to every process. Those that cannot be signalled do not spare the others: it is
+    /// refused only if not one was signalled.
     pub fn inject(order: KillOrder, locator: Locator, processes: Vec<Process>) -> Result<Self, Refusal> {
+        if order.signal.stops() {
+            let reason = format!("{} stops a process for good, and nothing would end that: pause it", order.signal);
+            return Err(Refusal { kind: RefusalKind::Unsupported, reason });
+        }
         if order.hold_down && !is_deadly(order.signal) {
             let reason = format!("{} does not hold an instance down: KILL or TERM do", order.signal);
             return Err(Refusal { kind: RefusalKind::Unsupported, reason });
@@ -90,21 +101,26 @@ impl Kill {
             let named = main_process(&locator);
             named.is_some_and(|named| processes.iter().any(|process| process.pid() == named))
         });
-        let first = processes.into_iter().map(|process| Signalled { process, sent: first_signal, exited: false });
-        let mut kill = Self {
-            order,
-            locator,
-            first: first.collect(),
-            reappeared: Vec::new(),
-            restarts: 0,
-            kill_at,
-            known,
-            handled,
-        };
-        for signalled in &mut kill.first {
-            signalled.send(first_signal)?;
+        let mut first = Vec::new();
+        let mut refusals = Vec::new();
+        for process in processes {
+            match Signalled::by(process, first_signal) {
+                Ok(signalled) => first.extend(signalled),
+                Err(refusal) => refusals.push(refusal),
+            }
         }
-        Ok(kill)
+        let failed: Vec<String> = refusals.iter().map(|refusal| refusal.reason.clone()).collect();
+        if first.is_empty() {
+            return Err(match refusals.first() {
+                Some(refusal) => Refusal { kind: refusal.kind, reason: failed.join("; ") },
+                None => Refusal {
+                    kind: RefusalKind::NoTarget,
+                    reason: "its processes ended before they were signalled".to_owned(),
+                },
+            });
+        }
+        let reappeared = Vec::new();
+        Ok(Self { order, locator, first, reappeared, restarts: 0, failed, kill_at, known, handled })
     }
 
     /// Nothing is to be put back; nothing more is killed once this object is dropped.
@@ -119,10 +135,10 @@ impl Kill {
         self.notice_exits();
         if self.kill_at.is_some_and(|at| at <= Instant::now()) {
             self.kill_at = None;
-            for signalled in self.first.iter_mut().filter(|signalled| !signalled.exited) {
-                if let Err(refusal) = signalled.send(Signal::KILL) {
-                    tracing::warn!(reason = refusal.reason, "the KILL after the grace was not sent");
-                }
+            let living = self.first.iter_mut().filter(|signalled| !signalled.exited);
+            let refusals: Vec<Refusal> = living.filter_map(|signalled| signalled.again(Signal::KILL).err()).collect();
+            for refusal in refusals {
+                self.note_failure(refusal);
             }
         }
         if self.order.hold_down {
@@ -162,7 +178,7 @@ impl Kill {
             signal: signalled.sent,
             exited: signalled.exited,
         });
-        Evidence::Signalled { processes: processes.collect(), restarts: self.restarts }
+        Evidence::Signalled { processes: processes.collect(), restarts: self.restarts, failed: self.failed.clone() }
     }
 
     fn notice_exits(&mut self) {
@@ -179,8 +195,12 @@ impl Kill {
         if stamp.is_some() && stamp == self.handled {
             return;
         }
-        // While it is down nothing is found: that is how it should be.
-        let Ok(found) = find_processes(&self.locator, self.order.called.as_deref()) else { return };
+        let found = match find_targets(&self.locator, self.order.called.as_deref()) {
+            Ok(found) => found,
+            // While it is down nothing is found: that is how it should be.
+            Err(refusal) if refusal.kind == RefusalKind::NoTarget => return,
+            Err(refusal) => return self.note_failure(refusal),
+        };
         self.handled = stamp;
         let mut is_restart = false;
         for process in found {
@@ -188,32 +208,46 @@ impl Kill {
             // What is known has had its signal, and may still be in its grace.
             if self.known.insert(identity) {
                 is_restart = true;
-                let mut signalled = Signalled { process, sent: Signal::KILL, exited: false };
-                match signalled.send(Signal::KILL) {
-                    Ok(()) => self.reappeared.push(signalled),
-                    Err(refusal) => tracing::warn!(reason = refusal.reason, "a process that reappeared was not killed"),
+                match Signalled::by(process, Signal::KILL) {
+                    Ok(signalled) => self.reappeared.extend(signalled),
+                    Err(refusal) => self.note_failure(refusal),
                 }
             }
         }
         self.restarts += u32::from(is_restart);
     }
+
+    fn note_failure(&mut self, refusal: Refusal) {
+        if self.failed.len() < FAILURES_NAMED && !self.failed.contains(&refusal.reason) {
+            tracing::warn!(reason = refusal.reason, "a process was not signalled");
+            self.failed.push(refusal.reason);
+        }
+    }
 }
 
 impl Signalled {
-    fn send(&mut self, signal: Signal) -> Result<(), Refusal> {
-        let sent = self.process.signal(signal).map_err(|error| Refusal {
-            kind: if error.kind() == std::io::ErrorKind::PermissionDenied {
-                RefusalKind::Unsupported
-            } else {
-                RefusalKind::Failed
-            },
-            reason: format!("signal process {} ({}): {error}", self.process.pid(), self.process.command()),
-        })?;
-        if sent {
+    /// Sends a process its first signal; `None`: it ended by itself before.
+    fn by(process: Process, signal: Signal) -> Result<Option<Self>, Refusal> {
+        Ok(send(&process, signal)?.then_some(Self { process, sent: signal, exited: false }))
+    }
+
+    fn again(&mut self, signal: Signal) -> Result<(), Refusal> {
+        if send(&self.process, signal)? {
             self.sent = signal;
         }
         Ok(())
     }
+}
+
+fn send(process: &Process, signal: Signal) -> Result<bool, Refusal> {
+    process.signal(signal).map_err(|error| Refusal {
+        kind: if error.kind() == std::io::ErrorKind::PermissionDenied {
+            RefusalKind::Unsupported
+        } else {
+            RefusalKind::Failed
+        },
+        reason: format!("signal process {} ({}): {error}", process.pid(), process.command()),
+    })
 }
 
 fn is_deadly(signal: Signal) -> bool {
@@ -223,7 +257,9 @@ fn is_deadly(signal: Signal) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::ProcessFacts;
     use crate::process::testing::Doomed;
+    use std::os::unix::process::CommandExt;
     use std::process::{Child, Command};
 
     fn order(signal: Signal) -> KillOrder {
@@ -232,6 +268,14 @@ mod tests {
 
     fn hold(child: &Child) -> Vec<Process> {
         vec![Process::open(child.id()).unwrap().unwrap()]
+    }
+
+    fn eventually_exited(process: &Process) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while !process.has_exited() {
+            assert!(Instant::now() < until, "{process:?}");
+            std::thread::yield_now();
+        }
     }
 
     fn eventually(kill: &mut Kill, done: impl Fn(&Kill) -> bool) {
@@ -248,7 +292,7 @@ mod tests {
         let mut child = Doomed::spawn(Command::new("sleep").arg("100"));
         let mut kill = Kill::inject(order(Signal::KILL), Locator::default(), hold(&child)).unwrap();
         eventually(&mut kill, Kill::is_done);
-        let Evidence::Signalled { processes, restarts } = kill.evidence() else { panic!("wrong evidence") };
+        let Evidence::Signalled { processes, restarts, .. } = kill.evidence() else { panic!("wrong evidence") };
         assert!(processes.len() == 1 && processes[0].exited && processes[0].signal == Signal::KILL && restarts == 0);
         child.wait().unwrap();
     }
@@ -273,9 +317,85 @@ mod tests {
     #[test]
     fn a_signal_that_need_not_be_deadly_is_done_when_delivered() {
         let child = Doomed::spawn(Command::new("sleep").arg("100"));
-        let mut kill = Kill::inject(order(Signal::STOP), Locator::default(), hold(&child)).unwrap();
+        let mut kill = Kill::inject(order("CONT".parse().unwrap()), Locator::default(), hold(&child)).unwrap();
         kill.tend();
         assert!(kill.is_done());
+    }
+
+    #[test]
+    fn a_signal_that_stops_for_good_is_refused() {
+        let child = Doomed::spawn(Command::new("sleep").arg("100"));
+        for name in ["STOP", "TSTP", "TTIN", "TTOU"] {
+            let signal = name.parse().unwrap();
+            let refusal = Kill::inject(order(signal), Locator::default(), hold(&child)).unwrap_err();
+            assert_eq!(refusal.kind, RefusalKind::Unsupported, "{name}: {refusal:?}");
+        }
+        assert_ne!(ProcessFacts::of(child.id()).unwrap().state, 'T');
+    }
+
+    #[test]
+    fn what_ended_by_itself_was_not_signalled() {
+        let mut child = Doomed::spawn(Command::new("sleep").arg("100"));
+        let mut living = Doomed::spawn(Command::new("sleep").arg("100"));
+        let both = || hold(&child).into_iter().chain(hold(&living)).collect::<Vec<_>>();
+        let (held, alone) = (both(), hold(&child));
+        // Dead and not reaped: the kernel still takes signals for it.
+        child.kill().unwrap();
+        eventually_exited(&alone[0]);
+        let refusal = Kill::inject(order(Signal::KILL), Locator::default(), alone).unwrap_err();
+        assert_eq!(refusal.kind, RefusalKind::NoTarget, "{refusal:?}");
+        let mut kill = Kill::inject(order(Signal::KILL), Locator::default(), held).unwrap();
+        eventually(&mut kill, Kill::is_done);
+        let Evidence::Signalled { processes, .. } = kill.evidence() else { panic!("wrong evidence") };
+        assert_eq!(processes.iter().map(|seen| seen.pid).collect::<Vec<_>>(), [living.id()]);
+        living.wait().unwrap();
+    }
+
+    #[test]
+    fn one_that_may_not_be_signalled_does_not_spare_the_others() {
+        if !rustix::process::geteuid().is_root() {
+            return eprintln!("skipped: needs root");
+        }
+        const NOBODY: u32 = 65_534;
+        let ours = Doomed::spawn(Command::new("sleep").arg("100"));
+        let mut theirs = Doomed::spawn(Command::new("sleep").arg("100").uid(NOBODY));
+        let (first, both) = (hold(&ours), hold(&ours).into_iter().chain(hold(&theirs)).collect::<Vec<_>>());
+        let inject = move || {
+            // Of this thread only.
+            let nobody = Some(rustix::process::Uid::from_raw(NOBODY));
+            rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            let alone = Kill::inject(order(Signal::KILL), Locator::default(), first);
+            (alone.unwrap_err(), Kill::inject(order(Signal::KILL), Locator::default(), both))
+        };
+        let (alone, both) = std::thread::spawn(inject).join().unwrap();
+        assert_eq!(alone.kind, RefusalKind::Unsupported, "{alone:?}");
+        let mut kill = both.unwrap();
+        eventually(&mut kill, Kill::is_done);
+        let Evidence::Signalled { processes, failed, .. } = kill.evidence() else { panic!("wrong evidence") };
+        assert_eq!(processes.iter().map(|seen| (seen.pid, seen.exited)).collect::<Vec<_>>(), [(theirs.id(), true)]);
+        assert!(failed.len() == 1 && failed[0].contains(&ours.id().to_string()), "{failed:?}");
+        theirs.wait().unwrap();
+    }
+
+    #[test]
+    fn a_pidfile_that_comes_to_name_the_agent_is_reported_and_nothing_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let pidfile = folder.path().join("pid");
+        let mut first = Doomed::spawn(Command::new("sleep").arg("100"));
+        fs::write(&pidfile, first.id().to_string()).unwrap();
+        let locator = Locator { process: Some(ProcessLocator::Pidfile(pidfile.clone())), netns: None };
+        let order = KillOrder { hold_down: true, ..order(Signal::KILL) };
+        let mut kill = Kill::inject(order, locator, hold(&first)).unwrap();
+        eventually(&mut kill, |kill| kill.first[0].exited);
+        first.wait().unwrap();
+        let mut bystander = Doomed::spawn(Command::new("sleep").arg("100"));
+        fs::write(&pidfile, format!("{}\n", std::process::id())).unwrap();
+        kill.tend();
+        kill.tend();
+        let Evidence::Signalled { restarts, failed, .. } = kill.evidence() else { panic!("wrong evidence") };
+        assert!(failed.len() == 1 && failed[0].contains("the agent"), "{failed:?}");
+        assert!(restarts == 0 && bystander.try_wait().unwrap().is_none(), "its children are spared as well");
+        bystander.kill().unwrap();
     }
 
     #[test]
@@ -302,6 +422,7 @@ mod tests {
         kill.tend();
         assert!(third.try_wait().unwrap().is_none(), "after the revert nothing is killed");
     }
+
     #[test]
     fn a_stranger_that_got_the_number_of_a_dead_process_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();

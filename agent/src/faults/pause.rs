@@ -4,14 +4,14 @@
 //! outlive whoever used them. The tracer is a *thread*: all of this runs on the fault's own thread,
 //! and everything is released at the latest when that ends.
 
-use crate::process::Process;
+use crate::process::{Process, ProcessFacts};
 use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use squall_experiments::fault::{Evidence, Refusal, RefusalKind};
-use std::collections::BTreeMap;
+use squall_experiments::fault::{Difference, Evidence, Refusal, RefusalKind};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 const STOPS_WITHIN: Duration = Duration::from_secs(2);
 /// How often exits of held threads are collected, so that whoever waits for them learns of them.
 const COLLECT: Duration = Duration::from_millis(50);
+/// A thread that was let go is seen to be free in this time.
+const GOES_ON_WITHIN: Duration = Duration::from_millis(500);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// `PTRACE_EVENT_STOP`: the event of an interrupt, and of a stop that a signal of the target's own caused.
 const EVENT_STOP: i32 = 128;
 
@@ -27,6 +30,8 @@ const EVENT_STOP: i32 = 128;
 pub struct Pause {
     processes: Vec<Process>,
     threads: BTreeMap<Pid, Held>,
+    /// Processes that somebody else had stopped before.
+    stopped_before: BTreeSet<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +43,21 @@ enum Held {
 }
 
 impl Pause {
-    /// Stops every thread, until no new one appears and `find` finds no new process.
-    pub fn inject(processes: Vec<Process>, find: impl Fn() -> Vec<Process>) -> Result<Self, Refusal> {
-        let mut pause = Self { processes: Vec::new(), threads: BTreeMap::new() };
+    /// Stops every thread, until no new one appears and `find` finds no new process. That it finds none at all is
+    /// no error: they may have ended. Any other refusal of its lets everything go again.
+    pub fn inject(processes: Vec<Process>, find: impl Fn() -> Result<Vec<Process>, Refusal>) -> Result<Self, Refusal> {
+        let mut pause = Self { processes: Vec::new(), threads: BTreeMap::new(), stopped_before: BTreeSet::new() };
         let mut new = processes;
         while !new.is_empty() {
-            if let Err(refusal) = pause.hold_also(new) {
-                pause.release();
-                return Err(refusal);
-            }
             // What has not been stopped yet may have started another process meanwhile.
-            new = find();
+            new = match pause.hold_also(new).and_then(|()| find()) {
+                Ok(found) => found,
+                Err(refusal) if refusal.kind == RefusalKind::NoTarget => Vec::new(),
+                Err(refusal) => {
+                    pause.release();
+                    return Err(refusal);
+                }
+            };
             new.retain(|process| pause.processes.iter().all(|held| held.pid() != process.pid()));
         }
         if pause.threads.is_empty() {
@@ -69,6 +78,8 @@ impl Pause {
                 return Err(Refusal { kind: RefusalKind::Unsupported, reason });
             }
         }
+        let stopped = processes.iter().map(Process::pid).filter(|pid| is_stopped(*pid));
+        self.stopped_before.extend(stopped);
         self.processes.extend(processes);
         self.stop_all()
     }
@@ -77,6 +88,43 @@ impl Pause {
     pub fn revert(&mut self) -> Result<(), Vec<String>> {
         let errors = self.release();
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    /// What is not as it was before, once all is let go: threads that are still traced, by whomever, and
+    /// processes that do not go on.
+    pub fn differences(&self) -> Vec<Difference> {
+        let until = Instant::now() + GOES_ON_WITHIN;
+        loop {
+            let differences = self.differences_now();
+            if differences.is_empty() || Instant::now() > until {
+                return differences;
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    fn differences_now(&self) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        for process in self.processes.iter().filter(|process| !process.has_exited()) {
+            let (pid, command) = (process.pid(), process.command());
+            for thread in threads_of(pid) {
+                if let Some(tracer) = u32::try_from(thread.as_raw()).ok().and_then(tracer_of) {
+                    differences.push(Difference {
+                        what: format!("tracer of thread {thread} of process {pid} ({command})"),
+                        before: "none".to_owned(),
+                        after: format!("thread {tracer}"),
+                    });
+                }
+            }
+            if is_stopped(pid) && !self.stopped_before.contains(&pid) {
+                differences.push(Difference {
+                    what: format!("state of process {pid} ({command})"),
+                    before: "not stopped".to_owned(),
+                    after: "stopped".to_owned(),
+                });
+            }
+        }
+        differences
     }
 
     /// Collects what exited while held: a held process that is killed must not linger.
@@ -192,6 +240,11 @@ impl Pause {
     }
 }
 
+/// By a signal, not by a tracer.
+fn is_stopped(pid: u32) -> bool {
+    ProcessFacts::of(pid).is_some_and(|facts| facts.state == 'T')
+}
+
 /// The process that traces another one.
 pub fn tracer_of(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
@@ -226,9 +279,13 @@ fn cannot_trace(process: &Process, error: Errno) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::ProcessFacts;
     use crate::process::testing::Doomed;
     use std::process::Command;
+
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for a search that may fail")]
+    fn nothing_more() -> Result<Vec<Process>, Refusal> {
+        Ok(Vec::new())
+    }
 
     fn state_of(pid: u32) -> char {
         ProcessFacts::of(pid).unwrap().state
@@ -245,7 +302,7 @@ mod tests {
     #[test]
     fn a_paused_process_stands_still_and_goes_on() {
         let child = Doomed::spawn(Command::new("sh").args(["-c", "while :; do :; done"]));
-        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], Vec::new).unwrap();
+        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], nothing_more).unwrap();
         assert_eq!(state_of(child.id()), 't');
         assert_eq!(pause.evidence(), Evidence::Paused { held: 1, threads: 1 });
         assert!(tracer_of(child.id()).is_some());
@@ -264,7 +321,7 @@ mod tests {
                 .stdout(std::process::Stdio::null()),
         );
         eventually("its threads begin", || threads_of(child.id()).len() >= 6);
-        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], Vec::new).unwrap();
+        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], nothing_more).unwrap();
         let Evidence::Paused { held, threads } = pause.evidence() else { panic!("wrong evidence") };
         assert!(held == threads && held >= 6, "{held} of {threads}");
         pause.revert().unwrap();
@@ -281,7 +338,7 @@ mod tests {
     #[test]
     fn a_process_killed_while_held_is_seen_to_end() {
         let mut child = Doomed::spawn(Command::new("sleep").arg("100"));
-        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], Vec::new).unwrap();
+        let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], nothing_more).unwrap();
         child.kill().unwrap();
         let until = Instant::now() + Duration::from_secs(10);
         while !pause.is_target_gone() {
@@ -297,8 +354,8 @@ mod tests {
     fn what_is_traced_already_is_refused() {
         let child = Doomed::spawn(Command::new("sleep").arg("100"));
         let hold = || vec![Process::open(child.id()).unwrap().unwrap()];
-        let mut pause = Pause::inject(hold(), Vec::new).unwrap();
-        let refusal = Pause::inject(hold(), Vec::new).unwrap_err();
+        let mut pause = Pause::inject(hold(), nothing_more).unwrap();
+        let refusal = Pause::inject(hold(), nothing_more).unwrap_err();
         assert!(refusal.kind == RefusalKind::Unsupported && refusal.reason.contains("one tracer only"), "{refusal:?}");
         pause.revert().unwrap();
     }

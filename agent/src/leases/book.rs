@@ -104,6 +104,7 @@ impl Leases {
                 }
             }
             Event::TargetGone { fault } => self.revert(now, &fault, EndCause::TargetGone, &mut acts),
+            Event::Broke { fault } => self.broke(now, &fault, &mut acts),
             Event::GateLost { fault } => self.revert(now, &fault, EndCause::Lease, &mut acts),
             Event::RenewAsked { fence, faults } => self.renew(now, fence, &faults, &mut acts),
             Event::RevertAsked { fence, fault } => self.revert_asked(now, fence, &fault, &mut acts),
@@ -310,6 +311,14 @@ impl Leases {
                 self.revoked.pop_front();
             }
         }
+    }
+
+    /// Also of a revert that has begun it is the cause to tell: the fault broke before it was reverted.
+    fn broke(&mut self, now: BootTime, fault: &FaultId, acts: &mut Vec<Act>) {
+        if let Some(Lease { state: State::Reverting { cause, .. }, .. }) = self.faults.get_mut(fault) {
+            *cause = EndCause::Broke;
+        }
+        self.revert(now, fault, EndCause::Broke, acts);
     }
 
     fn revert(&mut self, now: BootTime, fault: &FaultId, cause: EndCause, acts: &mut Vec<Act>) {

@@ -75,6 +75,11 @@ pub enum Event {
         /// The fault.
         fault: FaultId,
     },
+    /// What carries it broke: it is on in name only.
+    Broke {
+        /// The fault.
+        fault: FaultId,
+    },
     /// The kernel's own gate could not be moved: it closes by itself, as if no renewal had come.
     GateLost {
         /// The fault.

@@ -103,6 +103,23 @@ fn two_runs_may_not_hold_one_target_and_one_run_may() {
 }
 
 #[test]
+fn a_fault_that_broke_is_reverted_and_said_to_have_broken_even_if_its_revert_was_asked_for() {
+    let fault = || FaultId::new("f");
+    for asked_before in [false, true] {
+        let mut leases = Leases::default();
+        on(&mut leases, "r", "f", 1);
+        if asked_before {
+            leases.step(at(1), Event::RevertAsked { fence: Some(fence("r", 1)), fault: fault() });
+        }
+        let acts = leases.step(at(2), Event::Broke { fault: fault() });
+        assert_eq!(acts.contains(&Act::Revert(fault())), !asked_before, "{acts:?}");
+        let end = leases.step(at(3), Event::Reverted { fault: fault(), evidence: None, differences: Vec::new() });
+        let event = AgentEvent::Reverted { cause: EndCause::Broke, evidence: None, differences: Vec::new() };
+        assert!(end.contains(&Act::Report { fault: fault(), event }), "{end:?}");
+    }
+}
+
+#[test]
 fn a_retry_changes_nothing_and_an_order_that_comes_after_its_revert_is_refused() {
     let mut leases = Leases::default();
     on(&mut leases, "r", "f", 1);

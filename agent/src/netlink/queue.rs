@@ -194,3 +194,11 @@ impl PacketNumber {
         Self(self.0.wrapping_add(1 << 30))
     }
 }
+
+#[cfg(test)]
+impl Queue {
+    /// A queue that is whatever this descriptor is.
+    pub(crate) fn over(descriptor: std::os::fd::OwnedFd) -> Self {
+        Self { socket: Socket::over(descriptor), number: 0 }
+    }
+}

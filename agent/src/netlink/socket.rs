@@ -60,6 +60,14 @@ pub struct Socket {
     buffer: Vec<u8>,
 }
 
+#[cfg(test)]
+impl Socket {
+    /// A socket that is whatever this descriptor is.
+    pub(crate) fn over(descriptor: OwnedFd) -> Self {
+        Self { descriptor, sequence: 0, buffer: Vec::new() }
+    }
+}
+
 impl Socket {
     /// Opens a socket in the calling thread's network namespace.
     ///

@@ -133,7 +133,7 @@ async fn what_comes_back_is_held_down_and_counted_until_the_revert() {
     let AgentEvent::Reverted { cause: EndCause::Asked, evidence: Some(evidence), .. } = event else {
         panic!("{event:?}")
     };
-    let Evidence::Signalled { processes, restarts } = evidence else { panic!("other evidence") };
+    let Evidence::Signalled { processes, restarts, .. } = evidence else { panic!("other evidence") };
     assert!(restarts == 3 && processes.len() == 4 && processes.iter().all(|seen| seen.exited), "{processes:?}");
 }
 

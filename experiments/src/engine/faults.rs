@@ -217,7 +217,8 @@ impl FaultRun {
             self.state = State::MayRemain(format!("after the revert not all is as before: {}", list.join("; ")));
             self.over = Some(now);
         }
-        if !early {
+        // What broke before it was asked to end was counted as on while it may not have been.
+        if !early && cause != EndCause::Broke {
             return None;
         }
         match cause {
@@ -233,6 +234,9 @@ impl FaultRun {
                 Some(Trouble::Error(format!("{who} ended before its time: the target vanished under it")))
             }
             EndCause::AgentRestart => Some(Trouble::Error(format!("{who} ended before its time: its agent ended"))),
+            EndCause::Broke => Some(Trouble::Error(format!(
+                "{who} ended before its time: what carried it at its agent broke, see the agent's log"
+            ))),
         }
     }
 }

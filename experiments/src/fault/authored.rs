@@ -151,8 +151,10 @@ impl Signal {
     pub const KILL: Self = Self(9);
     /// SIGTERM.
     pub const TERM: Self = Self(15);
-    /// SIGSTOP.
-    pub const STOP: Self = Self(19);
+    /// Whether it stops a process until somebody sends CONT: nothing would end that by itself.
+    pub fn stops(self) -> bool {
+        matches!(SIGNALS.get(usize::from(self.0)), Some(&("STOP" | "TSTP" | "TTIN" | "TTOU")))
+    }
 
     /// Its number on Linux.
     pub fn number(self) -> i32 {

@@ -85,6 +85,8 @@ pub enum EndCause {
     TargetGone,
     /// The agent ended or started anew.
     AgentRestart,
+    /// What carried it broke: for a time it may have been on in name only.
+    Broke,
 }
 
 /// Something that is not as it was before the fault.
@@ -153,6 +155,9 @@ pub enum Evidence {
         processes: Vec<ProcessSeen>,
         /// How often a supervisor brought something back while it was held down.
         restarts: u32,
+        /// Processes that could not be signalled, or must not be, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed: Vec<String>,
     },
     /// Threads that stand still.
     #[serde(rename_all = "camelCase")]
@@ -263,7 +268,7 @@ mod tests {
     fn a_signal_that_was_delivered_and_ended_nothing_did_not_bite() {
         let process = |exited| ProcessSeen { pid: 7, command: "api".into(), signal: "URG".parse().unwrap(), exited };
         let order = OrderFault::Kill { signal: "URG".parse().unwrap(), process: None, grace: None, hold_down: false };
-        let seen = |exited| Evidence::Signalled { processes: vec![process(exited)], restarts: 0 };
+        let seen = |exited| Evidence::Signalled { processes: vec![process(exited)], restarts: 0, failed: Vec::new() };
         assert!(!seen(false).bites(&order));
         assert!(seen(true).bites(&order));
     }

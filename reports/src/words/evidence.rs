@@ -23,17 +23,18 @@ pub(crate) fn evidence(evidence: &Evidence) -> String {
             let size = Unit::Bytes.show(*bytes as f64);
             format!("{}; {size}", parts.join(", "))
         }
-        Evidence::Signalled { processes, restarts } => {
-            if processes.is_empty() {
+        Evidence::Signalled { processes, restarts, failed } => {
+            if processes.is_empty() && failed.is_empty() {
                 return "no process was there to signal".to_owned();
             }
-            let each: Vec<String> = processes
+            let mut each: Vec<String> = processes
                 .iter()
                 .map(|process| {
                     let exit = if process.exited { "exit seen" } else { "no exit seen" };
                     format!("SIG{} to {} (pid {}), {exit}", process.signal, process.command, process.pid)
                 })
                 .collect();
+            each.extend(failed.iter().map(|why| format!("not signalled: {why}")));
             let restarts = match restarts {
                 0 => String::new(),
                 1 => "; 1 restart while held down".to_owned(),
@@ -58,6 +59,7 @@ pub(crate) fn end_cause(cause: EndCause) -> &'static str {
         EndCause::Deadline => "because its deadline came",
         EndCause::TargetGone => "because its target vanished",
         EndCause::AgentRestart => "because its agent ended or started anew",
+        EndCause::Broke => "because what carried it broke",
     }
 }
 

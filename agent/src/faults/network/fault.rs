@@ -172,6 +172,11 @@ impl NetworkFault {
         Ok(())
     }
 
+    /// Why it is on in name only, once: the reader of what it holds broke, and packets pass unheld.
+    pub fn broke(&mut self) -> Option<NetlinkError> {
+        self.holder.as_mut().and_then(Holder::broke)
+    }
+
     /// What it has done so far; after the revert, what it did.
     ///
     /// # Errors
@@ -305,4 +310,18 @@ fn open(plan: &Plan) -> Result<(Socket, Option<Queue>), NetlinkError> {
 fn capacity(hold: &Hold) -> u32 {
     let longest = (hold.delay + hold.jitter).as_secs_f64();
     (longest * PACKETS_PER_SECOND).clamp(SMALLEST_QUEUE, LARGEST_QUEUE) as u32
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Faults for tests.
+
+    use super::*;
+
+    /// A delay whose reader breaks, and nothing in the kernel.
+    pub fn broken_delay() -> NetworkFault {
+        let (backend, name) = ("test".to_owned(), "squall_test".to_owned());
+        let holder = Some(crate::faults::network::hold::testing::broken());
+        NetworkFault { backend, name, families: Vec::new(), owner: None, holder, counted: Vec::new() }
+    }
 }

@@ -97,6 +97,13 @@ impl Holder {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Why the reader broke, once; packets pass unheld since. `None`: it reads, or has been stopped.
+    pub fn broke(&mut self) -> Option<NetlinkError> {
+        // Untold it ends only by breaking.
+        let has_ended = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        has_ended.then(|| self.stop().err()).flatten()
+    }
+
     /// Lets every packet go and ends. The gate before the queue must be shut. The empty queue stays until
     /// [`close`](Self::close): closing it would hold up the removal of the tables, by their namespace's lock.
     ///
@@ -274,6 +281,7 @@ impl Random {
 
 #[cfg(test)]
 mod tests {
+    use super::testing::broken;
     use super::*;
 
     #[test]
@@ -291,6 +299,22 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_that_breaks_is_noticed_once() {
+        let mut holder = broken();
+        let until = Instant::now() + Duration::from_secs(10);
+        let error = loop {
+            assert!(Instant::now() < until, "it never broke");
+            if let Some(error) = holder.broke() {
+                break error;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(error.errno, Errno::ENOTSOCK);
+        assert!(holder.broke().is_none());
+        holder.stop().unwrap();
+    }
+
+    #[test]
     fn packets_leave_in_the_order_of_their_times() {
         let now = Instant::now();
         let packet = Packet { number: PacketNumber::NONE, came: now };
@@ -302,5 +326,18 @@ mod tests {
         let later = now + Duration::from_millis(20);
         assert_eq!(std::iter::from_fn(|| waiting.pop_due(later)).count(), 2);
         assert_eq!(waiting.next_due(), Some(now + Duration::from_millis(30)));
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Readers for tests.
+
+    use super::*;
+
+    /// A reader whose queue is no socket: it breaks as soon as it reads.
+    pub fn broken() -> Holder {
+        let (queue, _closed) = rustix::pipe::pipe().unwrap();
+        Holder::start(Queue::over(queue), Duration::from_millis(1), Duration::ZERO).unwrap()
     }
 }

@@ -154,6 +154,7 @@ fn a_fault_that_ends_before_its_time_makes_the_run_an_error() {
         (EndCause::Lease, "its lease was not renewed"),
         (EndCause::TargetGone, "the target vanished"),
         (EndCause::AgentRestart, "its agent ended"),
+        (EndCause::Broke, "what carried it at its agent broke"),
     ] {
         let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(60))]))
             .answering(move |command, _| match command {
@@ -168,6 +169,19 @@ fn a_fault_that_ends_before_its_time_makes_the_run_an_error() {
         assert_eq!(world.reverted().len(), 2, "the others are reverted, this one is gone");
         assert!(judgement.remaining.is_empty());
     }
+}
+
+#[test]
+fn a_fault_that_broke_just_before_its_end_makes_the_run_an_error() {
+    let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(1))]))
+        .answering(|command, _| match command {
+            Command::Revert { node, fault } => {
+                Some(vec![(Duration::from_millis(5), agent_event(node, fault, reverted(EndCause::Broke)))])
+            }
+            _ => None,
+        });
+    world.run();
+    assert!(world.engine.ending.errors[0].contains("broke"), "{:?}", world.engine.ending.errors);
 }
 
 #[test]

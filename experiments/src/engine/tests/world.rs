@@ -327,6 +327,7 @@ pub(super) fn evidence(fault: &OrderFault) -> Evidence {
         OrderFault::Kill { .. } => Evidence::Signalled {
             processes: vec![ProcessSeen { pid: 7, command: "api".into(), signal: Signal::KILL, exited: true }],
             restarts: 0,
+            failed: Vec::new(),
         },
         OrderFault::Pause { .. } => Evidence::Paused { held: 2, threads: 2 },
     }

@@ -42,6 +42,12 @@ impl Checker<'_> {
             Some(signal) => signal.value?,
             None => Signal::default(),
         };
+        if signal.stops() {
+            let span = at(&written.signal).unwrap_or(&kill.span);
+            let message = format!("{signal} stops a process for good: nothing lets it go on");
+            self.hint(Code::BadValue, span, message, "use `pause`, which ends by itself");
+            return None;
+        }
         let ends = signal == Signal::KILL || signal == Signal::TERM;
         if is_held && !ends {
             let span = at(&written.signal).unwrap_or(&kill.span);
