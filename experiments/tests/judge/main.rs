@@ -8,4 +8,5 @@ mod recorded;
 mod rules;
 mod run;
 mod traps;
+mod unshown;
 mod world;
