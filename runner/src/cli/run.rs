@@ -90,7 +90,7 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
 }
 
 /// The worst verdict; an error that the input alone is at fault for is bad input.
-fn exit(records: &[Record]) -> Exit {
+pub(super) fn exit(records: &[Record]) -> Exit {
     let of = |record: &Record| record.judgement.as_ref().map(|judgement| judgement.verdict);
     let mut errors = records.iter().filter(|record| of(record) == Some(Verdict::Error)).peekable();
     match squall_reports::worst(records) {
