@@ -57,6 +57,13 @@ fn windows_are_the_method_unless_said() {
 }
 
 #[test]
+fn a_query_that_is_pinned_to_a_time_is_warned_of() {
+    let found = |query: &str| codes(Scaffold::Expect, &format!("- name: a\n  query: {query}\n  is: 1"));
+    assert!(found("max(up @ start())").contains(&Code::QueryUnreadable));
+    assert!(!found("max(up)").contains(&Code::QueryUnreadable));
+}
+
+#[test]
 fn dwell_and_tolerance_are_kept() {
     let claim = "- name: a\n  query: max(up)\n  becomes: 1\n  within: 5s\n  after: cut.start\n  until: cut.end\n  budget: 15%\n  longest: 1s";
     let read = experiment(Scaffold::Expect, claim);

@@ -140,6 +140,7 @@ impl Engine {
                 if self.phase == Phase::Preflight {
                     self.ending.notes.extend(found.notes.iter().cloned());
                     self.watches.set_sampling(&found.sampling);
+                    self.compare_paces(&found.sampling);
                     self.preflight = Some(*found);
                 }
             }

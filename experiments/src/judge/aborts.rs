@@ -29,6 +29,8 @@ pub enum AbortState {
 /// Looks at a claim of `abortIf`. `since`: when its watching began; `now`: the present.
 ///
 /// An answer is missing from the moment it is due: one interval after the last, and the scrape's timeout.
+/// While every series is lost to a fault that declares it, that is counted from the loss's beginning. A query
+/// whose coverage cannot be shown is blind at once, unless it is true.
 pub fn aborts(case: &Case<'_>, since: Moment, now: Moment) -> AbortState {
     let subject = Subject::of_claim(case.claim, case.timeline, case.clock, case.observed, case.baseline);
     let lasting = match &case.claim.verb {
@@ -47,6 +49,10 @@ pub fn aborts(case: &Case<'_>, since: Moment, now: Moment) -> AbortState {
             };
         }
     }
+    // Before anything was done the baseline refuses it: nobody could tell its silence from blindness.
+    if let Some(why) = super::case::unshown(subject.source) {
+        return AbortState::Blind { reason: format!("{} cannot be a safety stop: {why}", case.claim.name) };
+    }
     let patience = lasting.max(subject.half_intervals(6));
     let due = later(
         newest.as_ref().map_or(begin, |answer| answer.at.max(begin)),
@@ -58,6 +64,7 @@ pub fn aborts(case: &Case<'_>, since: Moment, now: Moment) -> AbortState {
     }
     let why = match (&case.observed.error, &newest) {
         (Some(error), _) => error.clone(),
+        (None, Some(answer)) if answer.truth == Truth::Unknown => "every series was lost to the fault".to_owned(),
         (None, Some(_)) => "no fresh data that can be compared".to_owned(),
         (None, None) => "it never gave a value that can be compared".to_owned(),
     };
@@ -80,10 +87,16 @@ fn answers(subject: &Subject<'_>, begin: Timestamp, now: Timestamp) -> Option<An
     let labels = subject.baseline_labels();
     let baseline = subject.baseline.map(|baseline| (&labels, baseline.until));
     let series = required(subject, &values, baseline, (begin, now)).ok()?;
-    let lost = |one: &&Required<'_>| !one.gone.iter().any(|(from, until)| *from <= now && now <= *until);
+    let lost_since = |one: &Required<'_>| {
+        one.gone.iter().find(|(from, until)| *from <= now && now <= *until).map(|(from, _)| (*from).max(begin))
+    };
+    let all_lost: Option<Vec<Timestamp>> = series.iter().map(lost_since).collect();
+    if let Some(since) = all_lost.and_then(|lost| lost.into_iter().max()) {
+        return Some(Answer { truth: Truth::Unknown, since, at: since, said: String::new() });
+    }
     let reader = Reader::new(subject);
     let mut all: Option<Answer> = None;
-    for one in series.iter().filter(lost) {
+    for one in series.iter().filter(|one| lost_since(one).is_none()) {
         let track = reader.track(&one.series.samples, begin, now, subject.median(&one.series.labels));
         let run = track.runs.iter().rev().find(|run| run.truth != Truth::Unknown)?;
         let place = one.series.samples.partition_point(|sample| sample.0 <= run.last);

@@ -74,5 +74,5 @@ pub(super) fn judge_at(subject: &Subject<'_>, at: Edges, settled: Timestamp, pla
     } else {
         Found::passed(say(newest, "", *when, ""), measure(newest))
     };
-    found.over(window)
+    found.over(window).if_shown(subject.source)
 }

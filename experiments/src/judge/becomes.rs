@@ -30,6 +30,10 @@ pub(super) fn judge_becomes(
     settled: Timestamp,
     place: &Place,
 ) -> Found {
+    decide(subject, becoming, settled, place).if_shown(subject.source)
+}
+
+fn decide(subject: &Subject<'_>, becoming: &Becoming<'_>, settled: Timestamp, place: &Place) -> Found {
     let event = becoming.event;
     let deadline = later(event.last, signed(becoming.within));
     let question = Question { event, since: becoming.since, deadline, settled };
@@ -154,7 +158,7 @@ fn stays(
     if settled < end {
         return Found::pending(format!("{}; now it must stay so {until}", found.reason())).like(&found);
     }
-    let stayed = invariant::judge_is(subject, window, tolerance, place);
+    let stayed = invariant::holds(subject, window, tolerance, place);
     let reason = if stayed.is_passed() {
         match tolerance.budget {
             Some(_) => format!("{}; stayed so {until}: {}", found.reason(), stayed.reason()),

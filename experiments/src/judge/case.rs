@@ -123,11 +123,16 @@ fn over(
     Ok((instant(from)?, instant(to)?))
 }
 
-/// Whether coverage can be shown: the query could be taken apart.
-pub(super) fn is_shown(subject: &Subject<'_>) -> bool {
-    match subject.source {
-        Source::Query(query) => query.shape.is_some(),
-        Source::Http { .. } | Source::Exec { .. } | Source::Step(_) => true,
+/// Why nobody can show that everything a query rests on was seen: such a claim can fail, and never pass.
+pub(super) fn unshown(source: &Source) -> Option<&'static str> {
+    let Source::Query(query) = source else { return None };
+    match &query.shape {
+        None => Some("its coverage cannot be shown: the query could not be taken apart"),
+        // Samples are asked for around the present, and `@` may pin it to any other time.
+        Some(shape) if shape.leaves.iter().any(|leaf| leaf.pinned) => {
+            Some("its coverage cannot be shown: the query is pinned to a time by `@`")
+        }
+        Some(_) => None,
     }
 }
 
@@ -229,6 +234,16 @@ impl Found {
     pub fn like(mut self, other: &Self) -> Self {
         self.finding.transition = other.finding.transition;
         self
+    }
+
+    /// Passed only if it can be shown that everything it rests on was seen.
+    pub fn if_shown(self, source: &Source) -> Self {
+        let Some(why) = unshown(source).filter(|_| self.is_passed()) else { return self };
+        let reason = format!("{why} ({})", self.reason());
+        let mut found = Self::inconclusive(reason).measured(self.measure());
+        found.finding.window = self.finding.window;
+        found.finding.transition = self.finding.transition;
+        found
     }
 
     pub fn is_passed(&self) -> bool {

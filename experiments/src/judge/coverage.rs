@@ -196,7 +196,9 @@ pub(super) fn covered(subject: &Subject<'_>, values: &[Series], window: Piece) -
     all_covered(subject, &series, window, "")
 }
 
-/// Whether the raw samples behind a query were seen. A plain selector's are its values.
+/// Whether the raw samples behind a query were seen. A plain selector's are its values. Of a query that
+/// could not be taken apart, and of selectors pinned by `@`, nothing can be said here: see
+/// [`unshown`](super::case::unshown), which lets no such claim pass.
 pub(super) fn leaves_covered(subject: &Subject<'_>, (from, until): Piece) -> Result<(), String> {
     let rests = subject.is_evaluated() || !subject.observed.leaves.is_empty();
     let Some(shape) = subject.shape().filter(|_| rests) else { return Ok(()) };

@@ -11,6 +11,11 @@ use crate::claim::Tolerance;
 /// Judges over a window whose every moment is certain: from an event's last edge to another's first.
 /// Everything up to its end is settled.
 pub(super) fn judge_is(subject: &Subject<'_>, window: Piece, tolerance: &Tolerance, place: &Place) -> Found {
+    holds(subject, window, tolerance, place).if_shown(subject.source)
+}
+
+/// As [`judge_is`], whether or not coverage can be shown: for who asks that of the whole.
+pub(super) fn holds(subject: &Subject<'_>, window: Piece, tolerance: &Tolerance, place: &Place) -> Found {
     let found = decide(subject, window, tolerance, place);
     found.over(window)
 }
@@ -94,11 +99,7 @@ pub(super) fn why_unknown(subject: &Subject<'_>, value: &super::Reading) -> Stri
 }
 
 fn held(subject: &Subject<'_>, violation: &Violation) -> String {
-    let shown = match super::case::is_shown(subject) {
-        true => "",
-        false => " (the query could not be taken apart: its coverage is not shown)",
-    };
-    format!("`{}` at every sample{}{shown}", subject.predicate, worst(subject, violation))
+    format!("`{}` at every sample{}", subject.predicate, worst(subject, violation))
 }
 
 fn worst(subject: &Subject<'_>, violation: &Violation) -> String {

@@ -76,6 +76,10 @@ pub fn verdict(findings: Findings) -> Judgement {
     let placebo = if findings.placebo { Some(read(&findings.claims)) } else { None };
     match &placebo {
         Some(reading) => {
+            let unjudged = |claim: &JudgedClaim| claim.vacuity == Vacuity::NotJudged;
+            if !findings.claims.is_empty() && findings.claims.iter().all(unjudged) {
+                weighed.say(Rank::Unjudged, "no claim could be judged in a placebo".to_owned());
+            }
             weighed.all(Verdict::Failed, &reading.vacuous, |name| {
                 format!("{name} is vacuous: it holds without the fault")
             });

@@ -139,7 +139,7 @@ fn wait(subject: &Subject<'_>, start: Edges, within: SignedDuration, now: Timest
         } else if most > within {
             Found::inconclusive(format!("the sampling interval is too coarse: {said}")).measured(measure)
         } else {
-            Found::passed(said, measure)
+            Found::passed(said, measure).if_shown(subject.source)
         };
     }
     if !over {

@@ -5,7 +5,6 @@ use crate::claim::{Query, QueryShape};
 use crate::experiment::{Piece, Template};
 use promql_parser::parser::token::{T_DIV, T_EQLC, T_GTE, T_GTR, T_LOR, T_LSS, T_LTE, T_NEQ};
 use promql_parser::parser::{self, Expr};
-use std::time::Duration;
 
 /// A longer query is not taken apart: the tree of a text of megabytes would overflow the stack.
 const LONGEST: usize = 4096;
@@ -229,18 +228,6 @@ fn is_counter(metric: &str) -> bool {
     ["_total", "_count", "_sum", "_bucket"].iter().any(|suffix| metric.ends_with(suffix))
 }
 
-/// A range that holds fewer than four scrapes, as a sentence; for preflight, which knows the interval.
-pub fn range_too_short(query: &Query, interval: Duration) -> Option<String> {
-    let shape = query.shape.as_ref()?;
-    let ranges = shape.leaves.iter().map(|leaf| leaf.looks_back).filter(|range| !range.is_zero());
-    let shortest = ranges.min().filter(|range| *range < interval.saturating_mul(4))?;
-    let (range, interval) = (crate::unit::Length::from(shortest), crate::unit::Length::from(interval));
-    Some(format!(
-        "`{}` looks back {range}, fewer than 4 scrapes of {interval}: it will be empty now and then",
-        query.text
-    ))
-}
-
 /// A template's text with a word in place of each hole, and the way back.
 pub(super) struct Holes {
     text: String,
@@ -304,6 +291,7 @@ impl Holes {
 mod tests {
     use super::*;
     use crate::claim::{Aggregation, Formula, Operator};
+    use std::time::Duration;
 
     fn read(text: &str) -> Analysis {
         analyse(&Template::text(text))
@@ -407,12 +395,5 @@ mod tests {
             assert!(read(&format!("{}a", chain.repeat(201))).unreadable.is_some(), "{chain}");
         }
         assert!(read(&format!("{}a{}", "abs(".repeat(50), ")".repeat(50))).query.shape.is_some());
-    }
-
-    #[test]
-    fn a_range_of_few_scrapes_is_too_short() {
-        let query = read("rate(a[2s])").query;
-        assert!(range_too_short(&query, Duration::from_millis(500)).is_none());
-        assert!(range_too_short(&query, Duration::from_secs(1)).unwrap().contains("looks back 2s"));
     }
 }

@@ -6,4 +6,4 @@ mod analysis;
 mod formula;
 mod leaves;
 
-pub use analysis::{Analysis, Filter, analyse, query, range_too_short};
+pub use analysis::{Analysis, Filter, analyse, query};

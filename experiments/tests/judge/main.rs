@@ -9,4 +9,5 @@ mod recorded;
 mod rules;
 mod run;
 mod traps;
+mod unshown;
 mod world;

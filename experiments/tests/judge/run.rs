@@ -145,6 +145,20 @@ fn a_safety_stop_without_answers_is_blind() {
 }
 
 #[test]
+fn a_safety_stop_whose_every_series_is_lost_is_patient_from_the_loss_on() {
+    let alone = world(30.0, |second| if second < 3 { 1.0 } else { f64::NAN });
+    let lost = alone.lose(crate::world::labels(&[("instance", "a")]), 2.5, Some(60.0));
+    // The next answer was due at 3.6.
+    assert_eq!(look(&lost, Some(10.0), 13.5), AbortState::Quiet);
+    match look(&lost, Some(10.0), 13.7) {
+        AbortState::Blind { reason } => assert!(reason.contains("every series was lost to the fault"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(look(&lost, None, 6.5), AbortState::Quiet);
+    assert!(matches!(look(&lost, None, 6.7), AbortState::Blind { .. }));
+}
+
+#[test]
 fn a_safety_stop_made_of_what_is_no_longer_scraped_is_blind() {
     let world = World::new(1.0, 0.1).fault(0.0, 20.0);
     let value: Vec<f64> = vec![1.0; 30];
@@ -366,6 +380,7 @@ fn a_placebo_names_what_holds_without_a_fault() {
         (vec![judged(&invariant, Outcome::Failed, false)], Verdict::Failed, "claim: because"),
         (vec![judged(&becomes, Outcome::Inconclusive, false)], Verdict::Inconclusive, "claim: because"),
         (vec![judged(&invariant, Outcome::Inconclusive, false)], Verdict::Inconclusive, "claim: because"),
+        (vec![judged(&step, Outcome::Passed, false)], Verdict::Inconclusive, "no claim could be judged in a placebo"),
     ] {
         let judgement = read(claims);
         assert_eq!((judgement.verdict, judgement.reasons[0].as_str()), (expected, says));

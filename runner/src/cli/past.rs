@@ -79,7 +79,7 @@ pub fn report(folder: &StateFolder, wanted: &str, outputs: &Outputs) -> Result<E
 }
 
 fn exit_of(record: &Record) -> Exit {
-    record.judgement.as_ref().map_or(Exit::FaultsMayRemain, |judgement| judgement.verdict.into())
+    super::run::exit(std::slice::from_ref(record))
 }
 
 /// Calls halt.

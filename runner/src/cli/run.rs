@@ -13,7 +13,7 @@ use crate::history::{HaltWatch, LiveRun, Store, Writer};
 use crate::progress::Display;
 use crate::settings::Settings;
 use crate::shell::{Actions, Agents, Ground, Observer, Probe, Shell, Signals, turn};
-use squall_experiments::engine::Engine;
+use squall_experiments::engine::{Engine, is_bad_input};
 use squall_experiments::experiment::Experiment;
 use squall_experiments::fault::Fence;
 use squall_experiments::history::{Event, Header, RECORD_VERSION, Record, Versions};
@@ -92,17 +92,27 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     if planned.len() > 1 && !arguments.outputs.json_to_stdout() {
         let _closed = anstream::stdout().write_all(squall_reports::summary(&records, &terminal_options()).as_bytes());
     }
-    let worst = squall_reports::worst(&records);
+    let worst = exit(&records);
     match unwritten {
         // What may still be disturbed is worse than a report that is missing.
-        Some(stop) if worst != Some(Verdict::FaultsMayRemain) => Err(stop),
+        Some(stop) if worst != Exit::FaultsMayRemain => Err(stop),
         Some(stop) => Err(Stop { exit: Exit::FaultsMayRemain, ..stop }),
-        None => Ok(worst.map_or(Exit::Error, Exit::from)),
+        None => Ok(worst),
     }
 }
 
 fn missing<'a>(planned: &[Planned<'a>]) -> Vec<&'a Experiment> {
     planned.iter().map(|one| one.experiment).collect()
+}
+
+/// The worst verdict; an error that the input alone is at fault for is bad input.
+pub(super) fn exit(records: &[Record]) -> Exit {
+    let of = |record: &Record| record.judgement.as_ref().map(|judgement| judgement.verdict);
+    let mut errors = records.iter().filter(|record| of(record) == Some(Verdict::Error)).peekable();
+    match squall_reports::worst(records) {
+        Some(Verdict::Error) if errors.peek().is_some() && errors.all(is_bad_input) => Exit::BadInput,
+        worst => worst.map_or(Exit::Error, Exit::from),
+    }
 }
 
 fn show(record: &Record, to_stderr: bool) {

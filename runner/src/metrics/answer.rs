@@ -1,6 +1,6 @@
 //! Prometheus' answers, decoded here: milliseconds, warnings and odd numbers are kept.
 
-use super::{FiringAlert, MetricError, RuleTrouble, ScrapeTarget};
+use super::{FiringAlert, MetricError, RuleKind, RuleState, RuleTrouble, ScrapeTarget};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -200,6 +200,8 @@ pub(super) struct Rules {
 struct RuleGroup {
     name: String,
     #[serde(default)]
+    file: String,
+    #[serde(default)]
     rules: Vec<Rule>,
 }
 
@@ -210,9 +212,26 @@ struct Rule {
     health: String,
     #[serde(default)]
     last_error: String,
+    #[serde(default)]
+    r#type: Option<RuleKind>,
+    #[serde(default)]
+    last_evaluation: Option<Timestamp>,
 }
 
 impl Rules {
+    pub(super) fn states(self) -> Vec<RuleState> {
+        let of_group = |group: RuleGroup| {
+            // Groups of different files may share a name.
+            let name = if group.file.is_empty() { group.name } else { format!("{} of {}", group.name, group.file) };
+            let state = |rule: Rule| {
+                let (healthy, evaluated) = (rule.health == "ok", rule.last_evaluation);
+                Some(RuleState { kind: rule.r#type?, group: name.clone(), rule: rule.name, healthy, evaluated })
+            };
+            group.rules.into_iter().filter_map(state).collect::<Vec<_>>()
+        };
+        self.groups.into_iter().flat_map(of_group).collect()
+    }
+
     pub(super) fn sick(self) -> Vec<RuleTrouble> {
         let of_group = |group: RuleGroup| {
             let name = group.name;

@@ -14,4 +14,4 @@ mod source;
 pub use client::{Access, ClientError, http_client};
 pub use prometheus::Prometheus;
 pub use recorded::Recorded;
-pub use source::{Answer, FiringAlert, MetricError, MetricSource, RuleTrouble, ScrapeTarget};
+pub use source::{Answer, FiringAlert, MetricError, MetricSource, RuleKind, RuleState, RuleTrouble, ScrapeTarget};

@@ -6,7 +6,7 @@
 
 use super::answer::{Alerts, BuildInfo, Found, Rules, Targets, decode};
 use super::client::{Access, ClientError, http_client, read};
-use super::{Answer, FiringAlert, MetricError, MetricSource, RuleTrouble, ScrapeTarget};
+use super::{Answer, FiringAlert, MetricError, MetricSource, RuleState, RuleTrouble, ScrapeTarget};
 use crate::chain;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -197,6 +197,10 @@ impl MetricSource for Prometheus {
 
     fn sick_rules(&self) -> BoxFuture<'_, Result<Vec<RuleTrouble>, MetricError>> {
         async { Ok(self.ask::<Rules>("/api/v1/rules", None).await?.0.sick()) }.boxed()
+    }
+
+    fn rules(&self) -> BoxFuture<'_, Result<Vec<RuleState>, MetricError>> {
+        async { Ok(self.ask::<Rules>("/api/v1/rules", None).await?.0.states()) }.boxed()
     }
 
     fn firing(&self) -> BoxFuture<'_, Result<Vec<FiringAlert>, MetricError>> {

@@ -1,6 +1,6 @@
 //! A metric source that answers from memory, for tests of what asks.
 
-use super::{Answer, FiringAlert, MetricError, MetricSource, RuleTrouble, ScrapeTarget};
+use super::{Answer, FiringAlert, MetricError, MetricSource, RuleState, RuleTrouble, ScrapeTarget};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -23,6 +23,8 @@ pub struct Recorded {
     pub targets: Vec<ScrapeTarget>,
     /// Rules that do not evaluate.
     pub sick: Vec<RuleTrouble>,
+    /// Every rule.
+    pub rules: Vec<RuleState>,
     /// Alerts that fire.
     pub firing: Vec<FiringAlert>,
     /// What its clock says; `None`: the same as ours.
@@ -93,6 +95,10 @@ impl MetricSource for Recorded {
 
     fn sick_rules(&self) -> BoxFuture<'_, Result<Vec<RuleTrouble>, MetricError>> {
         async { Ok(self.sick.clone()) }.boxed()
+    }
+
+    fn rules(&self) -> BoxFuture<'_, Result<Vec<RuleState>, MetricError>> {
+        async { Ok(self.rules.clone()) }.boxed()
     }
 
     fn firing(&self) -> BoxFuture<'_, Result<Vec<FiringAlert>, MetricError>> {

@@ -39,6 +39,9 @@ pub trait MetricSource: Send + Sync {
     /// Rules that do not evaluate.
     fn sick_rules(&self) -> BoxFuture<'_, Result<Vec<RuleTrouble>, MetricError>>;
 
+    /// Every rule, and how its last evaluation went.
+    fn rules(&self) -> BoxFuture<'_, Result<Vec<RuleState>, MetricError>>;
+
     /// Alerts that fire now.
     fn firing(&self) -> BoxFuture<'_, Result<Vec<FiringAlert>, MetricError>>;
 }
@@ -74,6 +77,31 @@ pub struct RuleTrouble {
     pub rule: String,
     /// What is wrong.
     pub error: String,
+}
+
+/// What a rule makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RuleKind {
+    /// Alerts.
+    Alerting,
+    /// Series of its own name.
+    Recording,
+}
+
+/// A rule and its last evaluation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleState {
+    /// What it makes.
+    pub kind: RuleKind,
+    /// Its group.
+    pub group: String,
+    /// Its name: of the alert, or of the series.
+    pub rule: String,
+    /// Whether its last evaluation succeeded.
+    pub healthy: bool,
+    /// When it was evaluated last; `None`: nobody says.
+    pub evaluated: Option<Timestamp>,
 }
 
 /// An alert that fires.

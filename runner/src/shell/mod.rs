@@ -13,6 +13,7 @@ mod observer;
 mod preflight;
 mod probe;
 mod recover;
+mod rules;
 mod sampling;
 mod signals;
 mod storing;

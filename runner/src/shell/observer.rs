@@ -10,6 +10,7 @@
 //! whatever was known of `(from, until]`. After a failure `known` stays, so nothing is skipped.
 
 use super::probe::Probe;
+use super::rules::Evaluations;
 use crate::clock::RunClock;
 use crate::metrics::{MetricError, MetricSource};
 use jiff::{SignedDuration, Timestamp};
@@ -182,6 +183,7 @@ impl Follow {
             tokio::time::sleep(since.unsigned_abs()).await;
         }
         let mut known = start;
+        let mut evaluations = Evaluations::default();
         let mut ticks = tokio::time::interval(interval.clamp(FASTEST, SLOWEST));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -192,7 +194,7 @@ impl Follow {
                 continue;
             }
             let from = self.border(earlier_by(known, overlap)).max(start);
-            match self.ask(from, until, overlap).await {
+            match self.ask(from, until, overlap, &mut evaluations).await {
                 Ok(chunk) => {
                     known = until;
                     self.tell.chunk(chunk);
@@ -222,7 +224,13 @@ impl Follow {
         Timestamp::from_millisecond(millis).unwrap_or(at)
     }
 
-    async fn ask(&self, from: Timestamp, until: Timestamp, overlap: Duration) -> Result<Chunk, MetricError> {
+    async fn ask(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        overlap: Duration,
+        evaluations: &mut Evaluations,
+    ) -> Result<Chunk, MetricError> {
         let Question { text, plain, leaves_only, leaves } = &self.question;
         let mut chunk = Chunk {
             from,
@@ -251,11 +259,14 @@ impl Follow {
         }
         let raw = if *plain && !*leaves_only { std::slice::from_ref(&chunk.values) } else { &chunk.leaves };
         let silent = leaves.iter().zip(raw).filter(|(_, series)| series.is_empty());
-        for selector in silent.map(|(selector, _)| proof_selector(selector)).collect::<Vec<_>>() {
-            for series in self.source.samples(&selector, from, until).await?.series {
-                if !chunk.scraped.contains(&series) {
-                    chunk.scraped.push(series);
-                }
+        let silent: Vec<&String> = silent.map(|(selector, _)| selector).collect();
+        if !silent.is_empty() {
+            let rules = self.source.rules().await;
+            for selector in silent {
+                let mut proof = self.source.samples(&proof_selector(selector), from, until).await?.series;
+                proof.extend(evaluations.proof(selector, &rules, from, until));
+                proof.retain(|series| !chunk.scraped.contains(series));
+                chunk.scraped.extend(proof);
             }
         }
         Ok(chunk)
@@ -387,6 +398,23 @@ mod tests {
             leaves_only: false,
             once: false,
         }
+    }
+
+    #[tokio::test]
+    async fn an_alert_that_does_not_fire_is_believed_only_with_its_rules_evaluations() {
+        let series = |name: &str| Series {
+            labels: Labels::from([("instance".to_owned(), name.to_owned())]),
+            samples: vec![Sample(Timestamp::now(), squall_experiments::judge::Reading::Number(1.0))],
+        };
+        let source = Arc::new(Recorded {
+            series: BTreeMap::from([("up".to_owned(), vec![series("a")])]),
+            ..Recorded::default()
+        });
+        let (mut observer, mut inbox) = observer(&source);
+        observer.watch(order("ALERTS{alertname=\"Down\"}", true));
+        let Event::Observed { chunk, .. } = next(&mut inbox).await else { panic!("no answer") };
+        let unproven = chunk.scraped.iter().find(|series| series.labels.contains_key("rule")).unwrap();
+        assert_eq!(unproven.samples, [Sample(chunk.until, squall_experiments::judge::Reading::Number(0.0))]);
     }
 
     async fn next(inbox: &mut UnboundedReceiver<Event>) -> Event {

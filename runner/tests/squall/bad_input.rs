@@ -2,6 +2,8 @@
 
 use crate::world::{World, is_there};
 use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 
 #[test]
 fn files_that_are_no_experiments_are_refused() {
@@ -70,4 +72,56 @@ fn a_command_that_settings_do_not_allow_does_not_run() {
     world.write("squall.yaml", "history: state\nallow: [irreversible]\n");
     world.squall(&["run", "exec.yaml", "--yes"]).exits(2, "do not allow `exec`");
     assert!(!is_there(&world.path("touched")));
+}
+
+/// A Prometheus that scrapes one target every second, and has no series yet.
+fn prometheus() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut first, mut length) = (String::new(), 0);
+            stream.read_line(&mut first).unwrap();
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut form = vec![0; length];
+            stream.read_exact(&mut form).unwrap();
+            let now = jiff::Timestamp::now().as_second();
+            let data = if first.contains("/targets") {
+                r#"{"activeTargets":[{"labels":{},"health":"up","scrapeInterval":"1s","scrapeTimeout":"1s"}]}"#
+                    .to_owned()
+            } else if String::from_utf8(form).unwrap().starts_with("query=time") {
+                format!(r#"{{"resultType":"scalar","result":[{now},"{now}"]}}"#)
+            } else {
+                r#"{"resultType":"vector","result":[]}"#.to_owned()
+            };
+            let body = format!(r#"{{"status":"success","data":{data}}}"#);
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.get_mut().write_all(format!("{head}{body}").as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn a_deadline_that_holds_fewer_than_three_scrapes_is_refused() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    let claim =
+        "    - name: opens\n      query: max(open)\n      becomes: 1\n      within: 2s\n      after: hold.start\n";
+    world.write("short.yaml", &text.replace("  expect:\n", &format!("  expect:\n{claim}")));
+    world.write("squall.yaml", &format!("history: state\nprometheus: {{url: \"{}\"}}\n", prometheus()));
+    world.squall(&["run", "short.yaml", "--yes"]).exits(2, "holds fewer than three samples");
+    assert_eq!(world.state_of_victim(), 'S');
+    world.squall(&["report", "last"]).exits(2, "SQ0509");
 }

@@ -61,7 +61,7 @@ pub(super) const CLAIMS: &[Explanation] = &[
     },
     Explanation {
         code: Code::DeadlineTooShort,
-        why: "A change is seen between two samples, so a deadline shorter than three sampling intervals is judged by luck.\n`http` and `exec` are sampled `every` second unless told otherwise.",
+        why: "A change is seen between two samples, so a deadline shorter than three sampling intervals is judged by luck.\n`http` and `exec` are sampled `every` second unless told otherwise. How often a query's series are scraped is\nknown in preflight: the run is refused then, before anything is touched.",
         scaffold: Scaffold::Expect,
         wrong: "- name: answers-again\n  http: {url: \"http://shop/cart\"}\n  becomes: 200\n  within: 2s\n  after: cut.end",
         right: "- name: answers-again\n  http: {url: \"http://shop/cart\"}\n  every: 200ms\n  becomes: 200\n  within: 2s\n  after: cut.end",

@@ -12,7 +12,7 @@ pub(super) const QUERIES: &[Explanation] = &[
     },
     Explanation {
         code: Code::QueryUnreadable,
-        why: "Squall could not take the query apart. Prometheus may still answer it, but its coverage cannot be shown, and\nit cannot be used with `totals` or `minEvents`.",
+        why: "Squall could not take the query apart, or `@` pins it to a time. Prometheus may still answer it, but nobody\ncan show that everything it rests on was seen: a claim over it can fail and never pass, and a safety stop\nover it ends the run before anything is done. `totals` and `minEvents` cannot use it.",
         scaffold: Scaffold::Expect,
         wrong: "- name: cart-is-up\n  query: max(up\n  is: 1",
         right: "- name: cart-is-up\n  query: max(up)\n  is: 1",

@@ -107,7 +107,7 @@ codes! {
     SamplingNotHere "SQ0516" Error "`every` is for sources that are asked"
 
     FilterOnTop "SQ0601" Error "a query must give numbers, not filter them"
-    QueryUnreadable "SQ0602" Warning "the query could not be taken apart"
+    QueryUnreadable "SQ0602" Warning "the coverage of the query cannot be shown"
     TotalsNeedsCounters "SQ0603" Error "`totals` adds up plain counters"
     RangeTooLong "SQ0604" Warning "the query looks back further than the deadline"
     RangeTooShort "SQ0605" Warning "the query's range holds too few scrapes"

@@ -240,8 +240,12 @@ impl Checker<'_> {
             return Some(analysis);
         }
         if let Some(reason) = &analysis.unreadable {
-            let hint = "Prometheus may still know it; its coverage cannot be shown";
+            let hint = "Prometheus may still know it, but its coverage cannot be shown: it can fail and never pass";
             self.hint(Code::QueryUnreadable, span, format!("the query could not be taken apart: {reason}"), hint);
+        }
+        if analysis.query.shape.iter().flat_map(|shape| &shape.leaves).any(|leaf| leaf.pinned) {
+            let hint = "its coverage cannot be shown: it can fail and never pass; leave `@` out";
+            self.hint(Code::QueryUnreadable, span, "the query is pinned to a time by `@`", hint);
         }
         if let Some(filter) = &analysis.filter {
             let message = "the query filters: what violates it looks like missing data";
