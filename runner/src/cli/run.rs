@@ -6,7 +6,7 @@ use super::exit::{Exit, Stop};
 use super::files::read_to_run;
 use super::output::terminal_options;
 use super::plan_text::plan_text;
-use super::revert::close_unfinished;
+use super::revert::leave_nothing_behind;
 use super::setup::{Setup, set_up};
 use crate::clock::RunClock;
 use crate::history::{HaltWatch, LiveRun, Store, Writer};
@@ -47,11 +47,7 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     let setup = set_up(settings, &what)?;
-    let left = close_unfinished(&setup).await?;
-    if left == Some(Verdict::FaultsMayRemain) {
-        let message = "an earlier run may have left faults: remove them first";
-        return Err(Stop { exit: Exit::FaultsMayRemain, message: message.to_owned() });
-    }
+    leave_nothing_behind(&setup).await?;
     let seed = arguments.what.seed.unwrap_or_else(rand::random);
     let mut planned = Vec::new();
     for read in &what.documents.experiments {

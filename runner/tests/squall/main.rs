@@ -3,4 +3,5 @@
 
 mod bad_days;
 mod bad_input;
+mod remains;
 mod world;
