@@ -41,7 +41,7 @@ struct Planned<'a> {
 
 /// Runs every experiment of the files, one after another.
 pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
-    // From here on Ctrl-C ends a run by reverting it, whatever the moment.
+    // From here on Ctrl-C ends a run by reverting it, whatever the moment; between two runs it ends the command.
     let mut signals =
         Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
     let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
@@ -67,8 +67,14 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     }
     confirm(setup.settings.written.confirm, arguments.yes)?;
     let mut records = Vec::new();
+    let mut interrupted = false;
     for one in &planned {
-        let record = run_one(arguments, &setup, one, seed, signals).await?;
+        interrupted = signals.have_come().await;
+        if interrupted {
+            eprintln!("a signal came: `{}` does not begin", one.experiment.name);
+            break;
+        }
+        let record = run_one(arguments, &setup, one, seed, &mut signals).await?;
         let verdict = record.judgement.as_ref().map(|judgement| judgement.verdict);
         show(&record, arguments.outputs.json_to_stdout());
         records.push(record);
@@ -76,13 +82,13 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
         if matches!(verdict, Some(Verdict::Aborted | Verdict::FaultsMayRemain)) {
             break;
         }
-        signals = Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
     }
     arguments.outputs.write(&records)?;
     if records.len() > 1 && !arguments.outputs.json_to_stdout() {
         let _closed = anstream::stdout().write_all(squall_reports::summary(&records, &terminal_options()).as_bytes());
     }
-    Ok(squall_reports::worst(&records).map_or(Exit::Error, Exit::from))
+    let aborted = interrupted.then_some(Verdict::Aborted);
+    Ok(squall_reports::worst(&records).into_iter().chain(aborted).min().map_or(Exit::Error, Exit::from))
 }
 
 fn show(record: &Record, to_stderr: bool) {
@@ -99,7 +105,7 @@ async fn run_one(
     setup: &Setup,
     one: &Planned<'_>,
     seed: u64,
-    signals: Signals,
+    signals: &mut Signals,
 ) -> Result<Record, Stop> {
     let clock = RunClock::start();
     let run = run_id(&clock);
