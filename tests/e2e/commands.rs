@@ -63,7 +63,7 @@ fn check_says_everything_that_is_wrong_at_once() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("mistaken.yaml"), WITH_MISTAKES).unwrap();
     let output = in_folder(folder.path(), &["check", "mistaken.yaml"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty(), "problems are for people: {}", text(&output.stdout));
     let said = text(&output.stderr);
     assert!(!said.contains(ESCAPE), "no colour where there is no terminal");
@@ -71,7 +71,7 @@ fn check_says_everything_that_is_wrong_at_once() {
     snapbox::assert_data_eq!(&said, snapbox::Data::read_from(Path::new(snapshot), None));
 
     let output = in_folder(folder.path(), &["check", "--format", "json", "mistaken.yaml"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     let codes: Vec<&str> = codes(&found);
     assert!(codes.len() >= 3, "{found}");

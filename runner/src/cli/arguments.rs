@@ -37,7 +37,7 @@ Examples:
   helm template shop | squall check -
   squall check --format json experiments/*.yaml
 
-Exit code: 0 nothing is wrong (there may be warnings), 1 there are errors, 2 a file cannot be read")]
+Exit code: 0 nothing is wrong (there may be warnings), 2 there are errors, or a file cannot be read")]
     Check(CheckArguments),
     /// Explain the code of a problem
     #[command(after_help = "Example: squall explain SQ0012")]
@@ -102,13 +102,23 @@ Examples:
         #[command(flatten)]
         environment: Environment,
     },
-    /// Revert and close every run whose runner died
+    /// Remove what runs have left behind
     #[command(after_help = "\
-Example: squall revert
+Examples:
+  squall revert                                    every run that has left something
+  squall revert 20261122-070352-1f9a               that run
+  squall revert 20261122-070352-1f9a --by-hand     you have removed it yourself: never ask again
 
-Every `run` does this first. Without a history, `squall agent revert --all` undoes every fault on this node.
+It closes runs whose runner died, and tries again what could not be reverted or undone.
+No `run` begins before nothing is left. Without a history, `squall agent revert --all` undoes
+every fault on this node.
 Exit code: 0 nothing is left, 6 something may remain")]
     Revert {
+        /// Its id, the beginning of it, or `last`; every run that has left something if not given
+        run: Option<String>,
+        /// Take your word that nothing of it is left, when reverting cannot succeed
+        #[arg(long, requires = "run")]
+        by_hand: bool,
         #[command(flatten)]
         environment: Environment,
     },

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// It passed, or did what was asked.
     Passed,
-    /// A claim was violated; for `check`: there are errors in the files.
+    /// A claim was violated.
     Failed,
     /// File, inventory or command line are at fault, or it was not confirmed. Nothing was touched.
     BadInput,

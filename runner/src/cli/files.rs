@@ -63,7 +63,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Stop> {
             eprintln!("{}: {}, {}", count(files, "file"), count(errors, "error"), count(warnings, "warning"));
         }
     }
-    Ok(if errors == 0 { Exit::Passed } else { Exit::Failed })
+    Ok(if errors == 0 { Exit::Passed } else { Exit::BadInput })
 }
 
 /// Explains a code.

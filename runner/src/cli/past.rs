@@ -5,6 +5,7 @@ use super::output::{Outputs, terminal_options};
 use crate::history::{Halt, LiveRun, StateFolder, Store};
 use jiff::Timestamp;
 use squall_experiments::history::Record;
+use squall_experiments::judge::Verdict;
 use squall_experiments::name::RunId;
 use std::io::Write as _;
 
@@ -21,6 +22,7 @@ pub fn runs(folder: &StateFolder, json: bool) -> Result<Exit, Stop> {
     let mut out = anstream::stdout().lock();
     for line in lines {
         let verdict = match line.verdict {
+            Some(Verdict::FaultsMayRemain) if line.cleaned => "faults remained, and were removed since".to_owned(),
             Some(verdict) => verdict.to_string(),
             None if is_live(folder, &line.run) => "goes on".to_owned(),
             None => "never finished: `squall revert` closes it".to_owned(),
@@ -29,7 +31,7 @@ pub fn runs(folder: &StateFolder, json: bool) -> Result<Exit, Stop> {
         let written = if json {
             let object = serde_json::json!({
                 "run": line.run, "began": line.began, "experiment": line.experiment,
-                "placebo": line.placebo, "verdict": line.verdict,
+                "placebo": line.placebo, "verdict": line.verdict, "cleaned": line.cleaned,
             });
             writeln!(out, "{object}")
         } else {
@@ -47,10 +49,19 @@ fn is_live(folder: &StateFolder, run: &RunId) -> bool {
     matches!(LiveRun::take(folder, run), Ok(None))
 }
 
-/// The record of a run; `last`, or the beginning of an id that only one run has.
+/// The record of a run.
 fn find(folder: &StateFolder, wanted: &str) -> Result<Record, Stop> {
-    let none = || Stop::bad_input(format!("there is no run `{wanted}`: `squall runs` lists them"));
+    let none = || no_such_run(wanted);
     let store = Store::open_to_read(&folder.history()).map_err(|error| Stop::failed(&error))?.ok_or_else(none)?;
+    store.record(&find_run(&store, wanted)?).map_err(|error| Stop::failed(&error))?.ok_or_else(none)
+}
+
+fn no_such_run(wanted: &str) -> Stop {
+    Stop::bad_input(format!("there is no run `{wanted}`: `squall runs` lists them"))
+}
+
+/// A run by its id; `last`, or the beginning of an id that only one run has.
+pub(super) fn find_run(store: &Store, wanted: &str) -> Result<RunId, Stop> {
     let lines = store.runs().map_err(|error| Stop::failed(&error))?;
     let exact = lines.iter().find(|line| line.run.as_str() == wanted);
     let mut matching = lines.iter().filter(|line| wanted == "last" || line.run.as_str().starts_with(wanted));
@@ -58,9 +69,9 @@ fn find(folder: &StateFolder, wanted: &str) -> Result<Record, Stop> {
         (Some(line), _, _) | (None, Some(line), None) => line,
         (None, Some(line), Some(_)) if wanted == "last" => line,
         (None, Some(_), Some(_)) => return Err(Stop::bad_input(format!("several runs begin with `{wanted}`"))),
-        (None, None, _) => return Err(none()),
+        (None, None, _) => return Err(no_such_run(wanted)),
     };
-    store.record(&line.run).map_err(|error| Stop::failed(&error))?.ok_or_else(none)
+    Ok(line.run.clone())
 }
 
 /// Shows a run again. Exits with the run's own code.

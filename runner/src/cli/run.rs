@@ -6,7 +6,7 @@ use super::exit::{Exit, Stop};
 use super::files::read_to_run;
 use super::output::terminal_options;
 use super::plan_text::plan_text;
-use super::revert::close_unfinished;
+use super::revert::leave_nothing_behind;
 use super::setup::{Setup, set_up};
 use crate::clock::RunClock;
 use crate::history::{HaltWatch, LiveRun, Store, Writer};
@@ -41,17 +41,13 @@ struct Planned<'a> {
 
 /// Runs every experiment of the files, one after another.
 pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
-    // From here on Ctrl-C ends a run by reverting it, whatever the moment.
+    // From here on Ctrl-C ends a run by reverting it, whatever the moment; between two runs it ends the command.
     let mut signals =
         Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
     let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     let setup = set_up(settings, &what)?;
-    let left = close_unfinished(&setup).await?;
-    if left == Some(Verdict::FaultsMayRemain) {
-        let message = "an earlier run may have left faults: remove them first";
-        return Err(Stop { exit: Exit::FaultsMayRemain, message: message.to_owned() });
-    }
+    leave_nothing_behind(&setup).await?;
     let seed = arguments.what.seed.unwrap_or_else(rand::random);
     let mut planned = Vec::new();
     for read in &what.documents.experiments {
@@ -71,9 +67,14 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     }
     confirm(setup.settings.written.confirm, arguments.yes)?;
     let mut records = Vec::new();
-    let mut unwritten = None;
+    let (mut unwritten, mut interrupted) = (None, false);
     for (place, one) in planned.iter().enumerate() {
-        let record = run_one(arguments, &setup, one, seed, signals).await?;
+        interrupted = signals.have_come().await;
+        if interrupted {
+            eprintln!("a signal came: `{}` does not begin", one.experiment.name);
+            break;
+        }
+        let record = run_one(arguments, &setup, one, seed, &mut signals).await?;
         let verdict = record.judgement.as_ref().map(|judgement| judgement.verdict);
         show(&record, arguments.outputs.json_to_stdout());
         records.push(record);
@@ -86,13 +87,17 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
         if matches!(verdict, Some(Verdict::Aborted | Verdict::FaultsMayRemain)) {
             break;
         }
-        signals = Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
     }
     arguments.outputs.finish(&records, &missing(&planned[records.len()..]));
     if planned.len() > 1 && !arguments.outputs.json_to_stdout() {
         let _closed = anstream::stdout().write_all(squall_reports::summary(&records, &terminal_options()).as_bytes());
     }
-    let worst = exit(&records);
+    let worst = match exit(&records) {
+        // As by precedence: a signal between two runs is an abort.
+        Exit::Passed | Exit::Failed | Exit::Inconclusive if interrupted => Exit::Aborted,
+        _ if interrupted && records.is_empty() => Exit::Aborted,
+        worst => worst,
+    };
     match unwritten {
         // What may still be disturbed is worse than a report that is missing.
         Some(stop) if worst != Exit::FaultsMayRemain => Err(stop),
@@ -129,7 +134,7 @@ async fn run_one(
     setup: &Setup,
     one: &Planned<'_>,
     seed: u64,
-    signals: Signals,
+    signals: &mut Signals,
 ) -> Result<Record, Stop> {
     let clock = RunClock::start();
     let run = run_id(&clock);

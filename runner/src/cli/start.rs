@@ -67,7 +67,9 @@ fn perform(command: Command) -> Result<Exit, Stop> {
         }
         Command::Halt { reason, environment } => past::halt(&folder(environment.settings.as_deref())?, &reason),
         Command::Resume { environment } => past::resume(&folder(environment.settings.as_deref())?),
-        Command::Revert { environment } => runtime()?.block_on(revert::revert(environment.settings.as_deref())),
+        Command::Revert { run, by_hand, environment } => {
+            runtime()?.block_on(revert::revert(run.as_deref(), by_hand, environment.settings.as_deref()))
+        }
         // Taken before clap, and here for `squall --help` only.
         Command::Agent { arguments } => {
             let words = std::iter::once("squall agent".into()).chain(arguments);

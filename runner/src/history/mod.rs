@@ -9,6 +9,7 @@
 //! ```
 mod folder;
 mod halt;
+mod left;
 mod lock;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -19,6 +20,7 @@ mod writer;
 
 pub use folder::StateFolder;
 pub use halt::{Halt, HaltError, HaltWatch};
+pub use left::StillLeft;
 pub use lock::{Claimed, LiveRun, LockError};
 pub use store::{RunLine, StartedProcess, Store, StoreError};
 pub use writer::{Storing, Writer};

@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Counts changes of the tables. A file of a newer version is refused.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
-const SCHEMA: &str = "
+/// What each version adds to the one before it.
+const VERSIONS: [&str; 2] = [FIRST, "alter table run add column remaining text;"];
+
+const FIRST: &str = "
     create table run (
         id text primary key,
         began text not null,
@@ -37,7 +40,7 @@ const SCHEMA: &str = "
 
 /// The history's database.
 pub struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     path: PathBuf,
 }
 
@@ -97,6 +100,8 @@ pub struct RunLine {
     pub verdict: Option<Verdict>,
     /// Whether nothing was injected.
     pub placebo: bool,
+    /// Whether what it may have left is known to be gone since.
+    pub cleaned: bool,
 }
 
 /// A process the runner started, so that it can be ended after a crash and never mistaken for another.
@@ -135,8 +140,11 @@ impl Store {
             return Ok(None);
         }
         // Not read-only: a reader of a WAL database may have to recover it.
-        let store = Self::connect(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)?;
-        store.check_version().map(|_| Some(store))
+        let mut store = Self::connect(path, OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE)?;
+        if store.check_version()? < SCHEMA_VERSION {
+            store.prepare()?;
+        }
+        Ok(Some(store))
     }
 
     fn connect(path: &Path, flags: OpenFlags) -> Result<Self, StoreError> {
@@ -146,7 +154,7 @@ impl Store {
         Ok(Self { connection, path: path.to_owned() })
     }
 
-    fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+    pub(super) fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
         let path = self.path.clone();
         move |source| StoreError::Database { path: path.clone(), source }
     }
@@ -167,8 +175,11 @@ impl Store {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&failed)?;
         let version: i64 = transaction.query_row("pragma user_version", [], |row| row.get(0)).map_err(&failed)?;
-        if version == 0 {
-            transaction.execute_batch(SCHEMA).map_err(&failed)?;
+        if version < SCHEMA_VERSION {
+            let has = usize::try_from(version).unwrap_or_default();
+            for added in VERSIONS.iter().skip(has) {
+                transaction.execute_batch(added).map_err(&failed)?;
+            }
             transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(&failed)?;
         }
         transaction.commit().map_err(&failed)?;
@@ -276,18 +287,25 @@ impl Store {
         let mut statement = self
             .connection
             .prepare(
-                "select id, began, experiment, judgement ->> '$.verdict', header ->> '$.placebo' from run
+                "select id, began, experiment, judgement ->> '$.verdict', header ->> '$.placebo', remaining from run
                  order by began desc, rowid desc",
             )
             .map_err(&failed)?;
         let rows = statement
             .query_map([], |row| {
                 let text = |index| row.get::<_, String>(index);
-                Ok((text(0)?, text(1)?, text(2)?, row.get::<_, Option<String>>(3)?, row.get::<_, Option<bool>>(4)?))
+                Ok((
+                    text(0)?,
+                    text(1)?,
+                    text(2)?,
+                    row.get::<_, Option<String>>(3)?,
+                    row.get::<_, Option<bool>>(4)?,
+                    row.get::<_, Option<String>>(5)?,
+                ))
             })
             .map_err(&failed)?;
         rows.map(|row| {
-            let (id, began, experiment, verdict, placebo) = row.map_err(&failed)?;
+            let (id, began, experiment, verdict, placebo, left) = row.map_err(&failed)?;
             let run = RunId::new(id);
             let text = |text: String| serde_json::Value::String(text);
             Ok(RunLine {
@@ -295,6 +313,7 @@ impl Store {
                 experiment: unreadable(&run, serde_json::from_value(text(experiment)))?,
                 verdict: unreadable(&run, verdict.map(|verdict| serde_json::from_value(text(verdict))).transpose())?,
                 placebo: placebo.unwrap_or_default(),
+                cleaned: super::left::read(&run, left)?.is_some_and(|left| left.is_empty()),
                 run,
             })
         })
@@ -354,6 +373,6 @@ impl Store {
     }
 }
 
-fn unreadable<T>(run: &RunId, read: Result<T, serde_json::Error>) -> Result<T, StoreError> {
+pub(super) fn unreadable<T>(run: &RunId, read: Result<T, serde_json::Error>) -> Result<T, StoreError> {
     read.map_err(|source| StoreError::Unreadable { run: run.to_string(), source })
 }

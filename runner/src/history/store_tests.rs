@@ -1,7 +1,8 @@
 //! What the history keeps, and what a disk that is full or read-only does to it.
 
 use super::samples::{entry, header, judgement};
-use super::{StartedProcess, Store, StoreError, Writer};
+use super::{StartedProcess, StillLeft, Store, StoreError, Writer};
+use squall_experiments::engine::Reverted;
 use squall_experiments::experiment::StepId;
 use squall_experiments::history::Activity;
 use squall_experiments::judge::Verdict;
@@ -72,4 +73,37 @@ fn a_file_of_a_newer_version_or_of_something_else_is_refused() {
     std::fs::write(&other, "this is no database, and long enough to be looked at".repeat(20)).unwrap();
     assert!(matches!(Store::open(&other), Err(StoreError::Database { .. })));
     assert!(matches!(Store::open(&other.join("below/history.sqlite")), Err(StoreError::Folder { .. })));
+}
+
+#[test]
+fn what_a_run_may_have_left_is_remembered_until_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = RunId::new("r1");
+    let mut store = Store::open(&folder.path().join("history.sqlite")).unwrap();
+    store.begin(&header("r1")).unwrap();
+    store.finish(&run, header("r1").began, &judgement(Verdict::FaultsMayRemain)).unwrap();
+    assert_eq!(store.unclean().unwrap(), std::slice::from_ref(&run), "nobody has tried");
+    let mut outcome = Reverted::default();
+    outcome.activities.insert(Activity::Undo(StepId(3), 1), "exit code 1".into());
+    store.leave(&run, &StillLeft::from(&outcome)).unwrap();
+    assert_eq!(store.still_left(&run).unwrap(), Some(StillLeft::from(&outcome)));
+    assert_eq!(store.unclean().unwrap(), std::slice::from_ref(&run), "it was tried in vain");
+    store.leave(&run, &StillLeft::default()).unwrap();
+    assert!(store.unclean().unwrap().is_empty());
+    assert!(store.runs().unwrap()[0].cleaned);
+}
+
+#[test]
+fn a_history_of_version_1_is_used_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let mut store = Store::open(&path).unwrap();
+    store.begin(&header("r1")).unwrap();
+    store.finish(&RunId::new("r1"), header("r1").began, &judgement(Verdict::FaultsMayRemain)).unwrap();
+    drop(store);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("alter table run drop column remaining; pragma user_version = 1;").unwrap();
+    drop(old);
+    let store = Store::open_to_read(&path).unwrap().unwrap();
+    assert_eq!(store.unclean().unwrap(), [RunId::new("r1")]);
 }

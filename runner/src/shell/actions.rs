@@ -1,6 +1,6 @@
 //! `exec` and `http` on this host: begun, bounded, ended, and their last words kept.
 
-use super::launch::{LAUNCH_WORD, boot_id, signal_session, start_time};
+use super::launch::{LAUNCH_WORD, Session, boot_id, signal_session, start_time};
 use crate::history::StartedProcess;
 use crate::secrets::Secrets;
 use rustix::process::Signal;
@@ -87,9 +87,13 @@ impl Actions {
                 let (client, secrets) = (self.client.clone(), Arc::clone(&self.secrets));
                 tokio::spawn(async move {
                     let patience = timeout.unwrap_or(LONGEST_REQUEST).min(LONGEST_REQUEST);
-                    // A request that is under way is not taken back: what it does may be done already.
-                    ended(answer(&client, &request, patience, &secrets).await);
-                    drop(stopped);
+                    let end = tokio::select! {
+                        biased;
+                        () = told(stopped) => ActionEnd::Stopped { output: String::new() },
+                        end = answer(&client, &request, patience, &secrets) => end,
+                    };
+                    // Said once the request is dropped, and its connection with it: its undo may begin.
+                    ended(end);
                 });
             }
         }
@@ -127,6 +131,14 @@ impl Actions {
     }
 }
 
+/// Returns when the action is told to end.
+async fn told(stopped: oneshot::Receiver<()>) {
+    // A sender that is dropped tells nothing.
+    if stopped.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Why a command is ended before it ends by itself.
 enum Early {
     Stopped,
@@ -139,7 +151,7 @@ async fn watch(
     stopped: oneshot::Receiver<()>,
     secrets: &Secrets,
 ) -> ActionEnd {
-    let session = child.id();
+    let session = child.id().map(Session);
     let (output, errors) = (child.stdout.take(), child.stderr.take());
     // Output is read while it runs, or a full pipe would stop it.
     let reading = tokio::spawn(async move {
@@ -153,28 +165,20 @@ async fn watch(
             None => std::future::pending().await,
         }
     };
-    let told = async {
-        // A sender that is dropped tells nothing.
-        if stopped.await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     let early = tokio::select! {
         _ = child.wait() => None,
-        () = told => Some(Early::Stopped),
+        () = told(stopped) => Some(Early::Stopped),
         () = too_long => Some(Early::TimedOut),
     };
-    if let (Some(_), Some(session)) = (&early, session) {
-        signal_session(session, Signal::TERM);
+    if let (Some(_), Some(session)) = (&early, &session) {
+        signal_session(session.0, Signal::TERM);
         if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-            signal_session(session, Signal::KILL);
+            signal_session(session.0, Signal::KILL);
         }
     }
     let status = child.wait().await;
-    if let Some(session) = session {
-        // What it left behind in its session goes with it; the pipes close, and reading ends.
-        signal_session(session, Signal::KILL);
-    }
+    // What it left behind in its session goes with it; the pipes close, and reading ends.
+    drop(session);
     let output = secrets.hide(&reading.await.unwrap_or_default());
     match (early, status) {
         (Some(Early::Stopped), _) => ActionEnd::Stopped { output },
@@ -222,5 +226,36 @@ async fn answer(client: &reqwest::Client, request: &HttpRequest, patience: Durat
             body.truncate(KEPT);
             ActionEnd::Answered { status, output: secrets.hide(String::from_utf8_lossy(&body).trim_end()) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use squall_experiments::experiment::{StepId, Template};
+    use std::collections::BTreeMap;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn a_request_that_is_stopped_is_dropped_before_its_end_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let client = crate::metrics::http_client(None, LONGEST_REQUEST).unwrap();
+        let (tell, mut news) = mpsc::unbounded_channel();
+        let mut actions = Actions::new("squall".into(), client, Arc::new(Secrets::default()), tell);
+        let activity = Activity::Action(StepId(1));
+        let request =
+            HttpRequest { url: Template::text(url), method: "POST".into(), headers: BTreeMap::new(), body: None };
+        actions.begin(ActionRequest { activity, action: Action::Http(request), timeout: None });
+        let (mut server, _) = listener.accept().await.unwrap();
+        let mut asked = [0; 4096];
+        assert!(server.read(&mut asked).await.unwrap() > 0, "it is under way, and nobody answers");
+
+        actions.stop(activity);
+        let soon = Duration::from_secs(10);
+        let told = tokio::time::timeout(soon, news.recv()).await.unwrap().unwrap();
+        assert_eq!(told, ActionNews::Ended(activity, ActionEnd::Stopped { output: String::new() }));
+        let hung_up = tokio::time::timeout(soon, server.read(&mut asked)).await.unwrap();
+        assert!(matches!(hung_up, Ok(0) | Err(_)), "{hung_up:?}");
     }
 }

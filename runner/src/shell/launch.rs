@@ -77,6 +77,15 @@ pub(crate) fn signal_session(session: u32, signal: Signal) {
     }
 }
 
+/// Ends every process of a session when it is dropped, whatever the reason.
+pub(super) struct Session(pub(super) u32);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        signal_session(self.0, Signal::KILL);
+    }
+}
+
 /// Ends what a dead runner left of a command. A session number is not reused while a process is in it, but
 /// its leader's number is once all are gone: the leader's start time tells, and where the leader is gone, only
 /// processes of this boot that still carry the session are ended.

@@ -1,8 +1,7 @@
 //! One reading of an `http` or `exec` source.
 
-use super::launch::{LAUNCH_WORD, signal_session};
+use super::launch::{LAUNCH_WORD, Session};
 use crate::secrets::Secrets;
-use rustix::process::Signal;
 use squall_experiments::claim::{HttpRequest, Program, Source};
 use squall_experiments::judge::Reading;
 use squall_experiments::unit::parse_number;
@@ -11,6 +10,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
 /// The largest answer a value is looked for in.
@@ -70,7 +70,7 @@ impl Probe {
 
     async fn exec(&self, program: &Program, stdout: bool, patience: Duration) -> Result<Reading, String> {
         let (words, environment) = self.secrets.fill_program(program)?;
-        let child = Command::new(&self.squall)
+        let mut child = Command::new(&self.squall)
             .arg(LAUNCH_WORD)
             .arg(std::process::id().to_string())
             .args(&words)
@@ -81,29 +81,46 @@ impl Probe {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("the command could not be started: {error}"))?;
-        let session = child.id();
-        let output = match tokio::time::timeout(patience, child.wait_with_output()).await {
-            Ok(output) => output.map_err(|error| error.to_string())?,
-            Err(_) => {
-                if let Some(session) = session {
-                    signal_session(session, Signal::KILL);
-                }
-                let patience = squall_experiments::unit::Length::from(patience);
-                return Err(format!("the command took longer than {patience}"));
-            }
+        // Held until this is over, in time or not, or nobody asks any more: nothing it started goes on.
+        let session = child.id().map(Session);
+        let (output, errors) = (child.stdout.take(), child.stderr.take());
+        let ending = async {
+            let status = child.wait().await;
+            // What it left behind holds the pipes open; they close, and reading ends.
+            drop(session);
+            status
         };
-        let code = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default());
+        let all = async { tokio::join!(ending, read_some(output), read_some(errors)) };
+        let Ok((status, output, errors)) = tokio::time::timeout(patience, all).await else {
+            let patience = squall_experiments::unit::Length::from(patience);
+            return Err(format!("the command took longer than {patience}"));
+        };
+        let status = status.map_err(|error| format!("wait for the command: {error}"))?;
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
         if !stdout {
             return Ok(Reading::Number(f64::from(code)));
         }
         if code != 0 {
-            let said = String::from_utf8_lossy(&output.stderr);
+            let said = String::from_utf8_lossy(&errors);
             let last = said.lines().last().unwrap_or("it says nothing");
             return Err(format!("the command exited with {code}: {last}"));
         }
-        let text = String::from_utf8_lossy(&output.stdout);
+        let text = String::from_utf8_lossy(&output);
         Ok(textual(text.trim()))
     }
+}
+
+/// Reads to the end, so that a full pipe stops nobody, and keeps the beginning.
+async fn read_some(stream: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
+    let Some(mut stream) = stream else { return Vec::new() };
+    let mut kept = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(length @ 1..) = stream.read(&mut part).await {
+        if kept.len() < LARGEST {
+            kept.extend_from_slice(&part[..length]);
+        }
+    }
+    kept
 }
 
 /// `.a.b.0`: keys and places.

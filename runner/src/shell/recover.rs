@@ -1,14 +1,15 @@
 //! A run whose runner died is closed by the next start: reverted by its recorded orders, judged as aborted.
-//! It never goes on.
+//! It never goes on. A run that ended while faults might remain is reverted again, by the same orders, until
+//! nothing is left.
 
 use super::{ActionNews, ActionRequest, Actions, Agents, end_leftover};
-use crate::history::{LiveRun, StateFolder, Store, StoreError};
+use crate::history::{LiveRun, StateFolder, StillLeft, Store, StoreError};
 use crate::platform::AgentLink;
 use jiff::Timestamp;
 use squall_experiments::engine::{Leftovers, Reverted, close, leftovers, undo_failure};
 use squall_experiments::fault::{AgentEvent, Fence};
 use squall_experiments::history::{Event, Record};
-use squall_experiments::judge::Judgement;
+use squall_experiments::judge::{RemainingFault, Verdict};
 use squall_experiments::name::{FaultId, NodeName, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,12 +20,14 @@ use tokio::time::Instant;
 /// After this a fault's lease has ended at its agent, and the agent has had its time to say so.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// A run that was closed.
+/// A run that was reverted.
 pub struct Recovered {
     /// The run.
     pub run: RunId,
-    /// What was made of it.
-    pub judgement: Judgement,
+    /// What was made of it, if its runner had died before it was judged.
+    pub closed: Option<Verdict>,
+    /// What may still be there.
+    pub remaining: Vec<RemainingFault>,
 }
 
 /// Why unfinished runs could not be looked for.
@@ -38,26 +41,34 @@ pub enum RecoverError {
     Lock(#[from] crate::history::LockError),
 }
 
-/// Closes every run that is unfinished and whose runner is dead. `link` finds the agent of a node, `actions` makes
-/// what carries out recorded undos, `tell` hears what is done.
+/// Reverts those of `runs` that are unfinished and whose runner is dead, or that ended while faults might remain.
+/// `link` finds the agent of a node, `actions` makes what carries out recorded undos, `tell` hears what is done.
 ///
 /// # Errors
 /// The history or the locks cannot be used.
 pub async fn recover(
     store: &mut Store,
     folder: &StateFolder,
+    runs: Vec<RunId>,
     link: impl Fn(&Record, &NodeName) -> Option<Arc<dyn AgentLink>>,
     actions: impl Fn(tokio::sync::mpsc::UnboundedSender<ActionNews>) -> Actions,
     mut tell: impl FnMut(&str),
 ) -> Result<Vec<Recovered>, RecoverError> {
-    let mut closed = Vec::new();
-    for run in store.unfinished()? {
+    let mut recovered = Vec::new();
+    for run in runs {
         // Held until the run is closed: two starts must not both do it.
         let Some(_lock) = LiveRun::take(folder, &run)? else { continue };
-        // It may have been closed between the question and the lock.
-        let Some(record) = store.record(&run)?.filter(|record| record.judgement.is_none()) else { continue };
-        let left = leftovers(&record);
-        tell(&format!("run {run} was never finished; {}", in_words(&left)));
+        let Some(record) = store.record(&run)? else { continue };
+        let mut left = leftovers(&record);
+        if let Some(still) = store.still_left(&run)? {
+            still.narrow(&mut left);
+        }
+        match record.judgement.as_ref().map(|judgement| judgement.verdict) {
+            None => tell(&format!("run {run} was never finished; {}", in_words(&left))),
+            Some(Verdict::FaultsMayRemain) => tell(&format!("run {run} may have left faults; {}", in_words(&left))),
+            // It may have been closed between the question and the lock.
+            Some(_) => continue,
+        }
         for process in store.processes(&run)? {
             end_leftover(&process);
         }
@@ -65,10 +76,16 @@ pub async fn recover(
         revert(&record, &left, &link, &mut outcome).await;
         undo(&left, &actions, &mut outcome).await;
         let judgement = close(&record, &outcome);
-        store.finish(&run, Timestamp::now(), &judgement)?;
-        closed.push(Recovered { run, judgement });
+        // First what is left: a run that is closed without it would be undone twice.
+        store.leave(&run, &StillLeft::from(&outcome))?;
+        let unfinished = record.judgement.is_none();
+        if unfinished {
+            store.finish(&run, Timestamp::now(), &judgement)?;
+        }
+        let closed = unfinished.then_some(judgement.verdict);
+        recovered.push(Recovered { run, closed, remaining: judgement.remaining });
     }
-    Ok(closed)
+    Ok(recovered)
 }
 
 fn in_words(left: &Leftovers) -> String {

@@ -30,7 +30,7 @@ impl Decide for Engine {
 }
 
 /// Everything that carries out commands for one run.
-pub struct Shell {
+pub struct Shell<'a> {
     /// The run's clock.
     pub clock: RunClock,
     /// Platforms and metric sources.
@@ -42,7 +42,7 @@ pub struct Shell {
     /// Watched sources.
     pub observer: Observer,
     /// What ends the run early.
-    pub signals: Signals,
+    pub signals: &'a mut Signals,
     /// So does halt, unless the run is being closed after a crash.
     pub halt: Option<HaltWatch>,
     /// Where everybody tells events.
@@ -57,7 +57,7 @@ pub struct Shell {
 /// `first`: what begins it; `seen` looks after every turn.
 pub async fn turn<D: Decide>(
     engine: &mut D,
-    mut shell: Shell,
+    mut shell: Shell<'_>,
     writer: Writer,
     last: u64,
     first: Event,
@@ -136,7 +136,7 @@ async fn called(halt: &mut Option<HaltWatch>) -> Event {
 }
 
 /// Stores the judgement. A run whose record is not whole has not passed.
-async fn close(mut judgement: Judgement, shell: &Shell, mut pending: Pending) -> Judgement {
+async fn close(mut judgement: Judgement, shell: &Shell<'_>, mut pending: Pending) -> Judgement {
     let ended = shell.clock.now().wall;
     let mut stored = pending.settle().await;
     for _ in 0..2 {
@@ -156,7 +156,7 @@ async fn close(mut judgement: Judgement, shell: &Shell, mut pending: Pending) ->
     judgement
 }
 
-impl Shell {
+impl Shell<'_> {
     /// What the shell itself has to know of what happened.
     fn hear(&mut self, event: &Event) {
         if let Event::PreflightPassed(found) = event {

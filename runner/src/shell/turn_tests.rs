@@ -54,7 +54,7 @@ fn post(url: &str) -> Action {
     Action::Http(HttpRequest { url: Template::text(url), method: "POST".into(), headers: BTreeMap::new(), body: None })
 }
 
-fn shell(folder: &StateFolder) -> Shell {
+fn shell<'a>(folder: &StateFolder, signals: &'a mut Signals) -> Shell<'a> {
     let clock = RunClock::start();
     let header = header("r1");
     let client = crate::metrics::http_client(None, Duration::from_secs(5)).unwrap();
@@ -79,7 +79,7 @@ fn shell(folder: &StateFolder) -> Shell {
         agents: Agents::new(Fence { run: RunId::new("r1"), epoch: 1 }, events.clone()),
         actions: Actions::new("squall".into(), client.clone(), Arc::clone(&secrets), tell),
         observer: Observer::new(clock, Arc::new(Probe::new("squall".into(), client, secrets)), events.clone()),
-        signals: Signals::listen().unwrap(),
+        signals,
         halt: None,
         events,
         inbox,
@@ -99,7 +99,8 @@ async fn play(break_the_disk: bool) -> (Script, Judgement, MockServer, Store) {
     }
     let writer = Writer::start(store, RunId::new("r1")).unwrap();
     let mut script = Script { action: post(&server.uri()), heard: vec![] };
-    let done = turn(&mut script, shell(&folder), writer, 0, Event::TimePassed, |_, _| {});
+    let mut signals = Signals::listen().unwrap();
+    let done = turn(&mut script, shell(&folder, &mut signals), writer, 0, Event::TimePassed, |_, _| {});
     let judgement = tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
     let store = Store::open(&folder.history()).unwrap();
     (script, judgement, server, store)

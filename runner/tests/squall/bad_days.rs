@@ -2,6 +2,8 @@
 
 use crate::world::{World, is_there, lives, signal, until};
 use rustix::process::Signal;
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
 
 #[test]
 fn a_run_that_goes_well_passes_and_its_report_is_kept() {
@@ -149,4 +151,25 @@ fn an_agent_that_is_killed_is_swept_by_the_next_and_the_run_is_an_error() {
     signal(world.agent_process().unwrap(), Signal::KILL);
     running.end().exits(4, "ERROR");
     assert_eq!(world.state_of_victim(), 'S');
+}
+
+#[test]
+fn a_signal_between_two_runs_lets_the_second_not_begin() {
+    let world = World::new();
+    world.pause("first", "2s");
+    world.pause("second", "2s");
+    // Nobody reads what it says, so it stands between its two runs for as long as we like.
+    let (mut reads, mut writes) = std::io::pipe().unwrap();
+    let full = rustix::pipe::fcntl_getpipe_size(&writes).unwrap();
+    writes.write_all(&vec![b' '; full]).unwrap();
+    let mut command = world.command(&["run", "first.yaml", "second.yaml", "--yes"]);
+    let mut child = command.stdout(writes).stderr(Stdio::null()).spawn().unwrap();
+    drop(command);
+    until("the first run has ended", || world.squall(&["runs"]).stdout.contains("passed"));
+    signal(child.id(), Signal::INT);
+    let mut said = String::new();
+    reads.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{said}");
+    let runs = world.squall(&["runs"]).stdout;
+    assert!(runs.contains("first") && !runs.contains("second"), "{runs}");
 }

@@ -21,7 +21,7 @@ fn files_that_are_no_experiments_are_refused() {
         ("twice.yaml", "called `hold`"),
     ] {
         world.squall(&["run", file, "--yes"]).exits(2, words);
-        world.squall(&["check", file]).exits(1, words);
+        world.squall(&["check", file]).exits(2, words);
     }
     world.squall(&["run", "nowhere.yaml"]).exits(2, "cannot be read");
     assert!(!is_there(&world.path("agent")), "nobody was needed");

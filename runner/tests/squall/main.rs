@@ -4,4 +4,6 @@
 
 mod bad_days;
 mod bad_input;
+mod probes;
+mod remains;
 mod world;
