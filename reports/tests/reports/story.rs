@@ -201,18 +201,18 @@ pub fn instance(name: &str, app: &str, zone: &str, address: &str) -> Instance {
     }
 }
 
+/// A query that is judged on raw samples: these worlds answer with values alone.
 pub fn query(text: &str) -> Source {
-    Source::Query(Query { text: Template::text(text), shape: None })
+    let shape = QueryShape { leaves: vec![leaf(text)], plain: true, denominator: Vec::new(), formula: None };
+    Source::Query(Query { text: Template::text(text), shape: Some(shape) })
+}
+
+fn leaf(selector: &str) -> Leaf {
+    Leaf { selector: Template::text(selector), looks_back: Duration::ZERO, offset: Duration::ZERO, pinned: false }
 }
 
 /// `sum(good) / sum(all)` over plain counters.
 pub fn ratio(good: &str, all: &str) -> Source {
-    let leaf = |selector: &str| Leaf {
-        selector: Template::text(selector),
-        looks_back: Duration::ZERO,
-        offset: Duration::ZERO,
-        pinned: false,
-    };
     let sum = |place| {
         Box::new(Formula::Aggregate {
             by: Aggregation::Sum,
