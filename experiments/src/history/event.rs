@@ -96,7 +96,7 @@ pub struct Preflight {
     pub sampling: BTreeMap<WatchName, Sampling>,
     /// Each agent that will be needed.
     pub agents: BTreeMap<NodeName, AgentDescription>,
-    /// Worth knowing: alerts that fire already, constant metrics.
+    /// Worth knowing: alerts that fire already, queries that were constant in the last hour.
     pub notes: Vec<String>,
 }
 

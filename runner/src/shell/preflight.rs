@@ -5,11 +5,11 @@ use super::sampling::query_facts;
 use crate::history::Halt;
 use crate::metrics::{MetricError, MetricSource, ScrapeTarget};
 use jiff::{SignedDuration, Timestamp};
-use squall_experiments::claim::Source;
+use squall_experiments::claim::{Source, Verb};
 use squall_experiments::experiment::{Experiment, StepKind};
 use squall_experiments::fault::AgentDescription;
 use squall_experiments::history::{Event, PlatformFacts, Preflight, PreflightFailure};
-use squall_experiments::judge::{Sampling, WatchName};
+use squall_experiments::judge::{Reading, Sampling, WatchName};
 use squall_experiments::name::{NodeName, PlatformName};
 use squall_experiments::unit::Length;
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,6 +113,14 @@ impl Ground {
                 Err(error) => found.missing.push(format!("`{}` cannot be watched: {error}", watched.name)),
             }
         }
+        for claim in self.experiment.claims() {
+            let (Verb::Becomes { .. }, Source::Query(query)) = (&claim.verb, &claim.source) else { continue };
+            let was_answered = found.sampling.contains_key(&WatchName(claim.name.to_string()));
+            let source = self.source(claim.platform.as_ref()).filter(|_| was_answered);
+            if let (Some((_, source)), Some(text)) = (source, query.text.as_text()) {
+                found.notes.extend(constant(source.as_ref(), text).await);
+            }
+        }
         found.notes.sort();
         found.notes.dedup();
         found.missing.dedup();
@@ -186,6 +194,22 @@ async fn skew(source: &dyn MetricSource) -> Result<SignedDuration, MetricError> 
     Ok(if skew.unsigned_abs() <= trip.unsigned_abs() { SignedDuration::ZERO } else { skew })
 }
 
+/// Says that a query had one value at every minute of the last hour: what it tells of a change was never seen
+/// to change. It may well be so, of a healthy circuit breaker say, and a source that does not answer says nothing.
+async fn constant(source: &dyn MetricSource, query: &str) -> Option<String> {
+    let now = source.clock().await.ok()?;
+    let hour_ago = now.checked_sub(SignedDuration::from_hours(1)).ok()?;
+    let series = source.values(query, hour_ago, now, Duration::from_secs(60)).await.ok()?.series;
+    let mut samples = series.iter().flat_map(|series| &series.samples);
+    let first = samples.next()?;
+    let mut others = samples.peekable();
+    others.peek()?;
+    let Reading::Number(value) = first.1 else { return None };
+    others.all(|sample| sample.1 == first.1).then(|| {
+        format!("`{query}` was {value} at every minute of the last hour that has one: nobody has seen it change")
+    })
+}
+
 /// How sources on this host are sampled. A sample that takes longer than its interval delays the next.
 fn on_this_host(every: Duration) -> Sampling {
     Sampling { interval: every, timeout: every.clamp(Duration::from_secs(1), Duration::from_secs(60)) }
@@ -212,4 +236,30 @@ fn watched(experiment: &Experiment) -> Vec<Watched<'_>> {
         Some(Watched { name, source: &witness.source, platform: witness.platform.as_ref() })
     });
     claims.chain(steps).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Recorded;
+    use squall_experiments::judge::{Labels, Sample, Series};
+
+    async fn said(values: &[f64]) -> Option<String> {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let samples = (0..)
+            .zip(values)
+            .map(|(minute, value)| Sample(now - SignedDuration::from_mins(50 - minute), Reading::Number(*value)));
+        let series = vec![Series { labels: Labels::new(), samples: samples.collect() }];
+        let series = BTreeMap::from([("max(open)".to_owned(), series)]);
+        constant(&Recorded { series, clock: Some(now), ..Recorded::default() }, "max(open)").await
+    }
+
+    #[tokio::test]
+    async fn what_never_changed_in_an_hour_is_remarked_upon() {
+        let note = said(&[0.0, 0.0, 0.0]).await.unwrap();
+        assert_eq!(note, "`max(open)` was 0 at every minute of the last hour that has one: nobody has seen it change");
+        assert_eq!(said(&[0.0, 1.0, 0.0]).await, None);
+        assert_eq!(said(&[0.0]).await, None, "one value is not constant");
+        assert_eq!(said(&[]).await, None);
+    }
 }
