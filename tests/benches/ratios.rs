@@ -12,6 +12,12 @@ use std::time::{Duration, Instant};
 
 /// Pairs of runs; the median is quoted.
 const PAIRS: usize = 9;
+/// How long a run without steady state watches before it begins: no work, so its own time is what goes beyond.
+const BASELINE: Duration = Duration::from_secs(10);
+/// Nothing but success.
+const WELL: i32 = 0;
+/// Not enough evidence. Squall says so of a run without any fault; the peer never asks, and does the same work.
+const INCONCLUSIVE: i32 = 3;
 /// How long the idle agent is watched.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -26,10 +32,10 @@ struct Cost {
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, command @ ..] = arguments.as_slice()
+    if let [word, code, command @ ..] = arguments.as_slice()
         && word == "measure"
     {
-        return measure_here(command);
+        return measure_here(code.parse().context("read the exit code")?, command);
     }
     // `cargo test` runs this too, with no word of its own; `cargo bench` says so.
     if !arguments.iter().any(|argument| argument == "--bench") {
@@ -43,7 +49,7 @@ fn main() -> Result<()> {
 }
 
 /// Runs the command as this process' only child, and prints what the kernel says it cost.
-fn measure_here(command: &[String]) -> Result<()> {
+fn measure_here(code: i32, command: &[String]) -> Result<()> {
     let (program, arguments) = command.split_first().context("measure what?")?;
     let began = Instant::now();
     let output = Command::new(program)
@@ -53,7 +59,7 @@ fn measure_here(command: &[String]) -> Result<()> {
         .with_context(|| format!("run {program}"))?;
     let wall = began.elapsed().as_secs_f64();
     ensure!(
-        output.status.success(),
+        output.status.code() == Some(code),
         "{program} ended with {}: {}",
         output.status,
         String::from_utf8_lossy(&output.stderr)
@@ -68,8 +74,9 @@ fn measure_here(command: &[String]) -> Result<()> {
 }
 
 /// Measures in a fresh process: RUSAGE_CHILDREN keeps the largest child it ever had.
-fn measure(command: &[&str], folder: &Path) -> Result<Cost> {
-    let output = Command::new(std::env::current_exe()?).arg("measure").args(command).current_dir(folder).output()?;
+fn measure((code, command): (i32, &[&str]), folder: &Path) -> Result<Cost> {
+    let mut measuring = Command::new(std::env::current_exe()?);
+    let output = measuring.args(["measure", &code.to_string()]).args(command).current_dir(folder).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).context("read the cost")
 }
@@ -83,21 +90,33 @@ fn row(what: &str, ours: f64, theirs: f64, ratio: f64, unit: &str) {
     println!("| {what} | {ours:.1} {unit} | {theirs:.1} {unit} | {ratio:.0}x |");
 }
 
-/// Runs both in turn and prints the medians, the ratio taken pair by pair.
-fn compare(what: &str, ours: &[&str], theirs: &[&str], folder: &Path, pairs: usize) -> Result<()> {
+/// Runs both in turn and prints the medians, the ratio taken pair by pair. Each is a command and the exit code that it
+/// must have; `waits` is how long ours only waits.
+fn compare(
+    what: &str,
+    ours: (i32, &[&str]),
+    theirs: (i32, &[&str]),
+    waits: Duration,
+    folder: &Path,
+    pairs: usize,
+) -> Result<()> {
     let (mut left, mut right) = (Vec::new(), Vec::new());
     measure(ours, folder)?;
     measure(theirs, folder)?;
     for _ in 0..pairs {
-        left.push(measure(ours, folder)?);
+        let cost = measure(ours, folder)?;
+        left.push(Cost { wall: cost.wall - waits.as_secs_f64(), ..cost });
         right.push(measure(theirs, folder)?);
     }
     let middle = |costs: &[Cost], of: fn(&Cost) -> f64| median(costs.iter().map(of).collect());
     let ratio = |of: fn(&Cost) -> f64| median(left.iter().zip(&right).map(|(a, b)| of(b) / of(a).max(1e-6)).collect());
     let cpu: fn(&Cost) -> f64 = |cost| cost.cpu * 1e3;
     let peak: fn(&Cost) -> f64 = |cost| cost.peak / 1024.0;
+    let wall: fn(&Cost) -> f64 = |cost| cost.wall * 1e3;
     row(&format!("{what}: CPU"), middle(&left, cpu), middle(&right, cpu), ratio(cpu), "ms");
     row(&format!("{what}: peak memory"), middle(&left, peak), middle(&right, peak), ratio(peak), "MiB");
+    let beyond = if waits.is_zero() { String::new() } else { format!(" beyond the {} s of baseline", waits.as_secs()) };
+    row(&format!("{what}: time{beyond}"), middle(&left, wall), middle(&right, wall), ratio(wall), "ms");
     Ok(())
 }
 
@@ -130,9 +149,10 @@ fn against_chaos_toolkit(scratch: &Path) -> Result<()> {
     std::fs::write(scratch.join("trivial.yaml"), TRIVIAL)?;
     std::fs::write(scratch.join("trivial.json"), TRIVIAL_PEER)?;
     std::fs::write(scratch.join("squall.yaml"), format!("history: {}\n", scratch.join("history").display()))?;
-    compare("check a file", &[squall, "check", "trivial.yaml"], &[chaos, "validate", "trivial.json"], scratch, PAIRS)?;
-    // Squall's baseline lasts ten seconds whatever the experiment: CPU and memory are compared, not time.
-    compare("run it", &[squall, "run", "trivial.yaml", "--yes"], &[chaos, "run", "trivial.json"], scratch, 3)
+    let (ours, theirs) = ([squall, "check", "trivial.yaml"], [chaos, "validate", "trivial.json"]);
+    compare("check a file", (WELL, &ours), (WELL, &theirs), Duration::ZERO, scratch, PAIRS)?;
+    let (ours, theirs) = ([squall, "run", "trivial.yaml", "--yes"], [chaos, "run", "trivial.json"]);
+    compare("run it", (INCONCLUSIVE, &ours), (WELL, &theirs), BASELINE, scratch, 3)
 }
 
 /// Chaos Toolkit in a virtual environment below `target/`, fetched once.

@@ -25,10 +25,16 @@ use std::time::{Duration, Instant};
 
 /// Polls until the condition holds; panics when it does not in time.
 #[track_caller]
-fn eventually(what: &str, within: Duration, mut condition: impl FnMut() -> bool) {
+fn eventually(what: &str, within: Duration, condition: impl FnMut() -> bool) {
+    eventually_or(within, || what.to_owned(), condition);
+}
+
+/// Polls until the condition holds; panics when it does not in time, with what is to be said then.
+#[track_caller]
+fn eventually_or(within: Duration, what: impl Fn() -> String, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + within;
     while !condition() {
-        assert!(Instant::now() < deadline, "not within {within:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {within:?}: {}", what());
         sleep(Duration::from_millis(20));
     }
 }

@@ -52,6 +52,11 @@ impl<'world> User<'world> {
         Self { world, name: name.to_owned(), prometheus, history, inventory }
     }
 
+    /// Where it is.
+    pub fn world(&self) -> &'world World {
+        self.world
+    }
+
     /// Asking another Prometheus.
     pub fn asking(self, url: &str) -> Self {
         Self { prometheus: url.to_owned(), ..self }

@@ -15,7 +15,7 @@ use nix::sched::{CloneFlags, setns};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::programs::lab_binary;
+use crate::programs::{lab_binary, tools_folder};
 
 /// Runs `command` in the world whose first process is `world`, with `directory` as its working directory.
 ///
@@ -47,13 +47,13 @@ pub fn enter(world: u32, directory: &Path, command: &[String]) -> Result<ExitCod
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
-/// PATH with `squall` and `lab` as built beside this program, and the folders of `ip` and `nft`, which an ordinary
-/// user's lacks.
+/// PATH with `squall` and `lab` as built beside this program, and the folders of `ip` and `nft`: those that an ordinary
+/// user's lacks, and the one with those that were unpacked.
 fn path_with_our_binaries() -> Result<OsString> {
     let binaries = lab_binary()?.parent().context("find the folder of the lab binary")?.to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    let folders = [binaries].into_iter().chain(std::env::split_paths(&path)).chain(system);
+    let folders = [binaries].into_iter().chain(std::env::split_paths(&path)).chain(system).chain([tools_folder()?]);
     std::env::join_paths(folders).context("compose PATH")
 }
 

@@ -55,7 +55,7 @@ fn build_and_serve(scenario: Scenario, twin: Twin, directory: &Path, kept: Direc
     let lab = Program { path: lab_binary()?, libraries: None };
     let blueprint = scenario.blueprint(twin, &programs, &lab);
     write_documents(&blueprint, directory)?;
-    network::build(&blueprint.instances)?;
+    network::build(&programs.ip, &blueprint.instances)?;
 
     let mut supervisor = Supervisor::new(directory)?;
     supervisor.start(prometheus(&programs, directory))?;

@@ -4,6 +4,7 @@
 //! of them must show.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -14,13 +15,14 @@ use crate::blueprint::{Instance, OUTSIDE, Zone};
 const HUB: &str = "hub";
 
 /// Builds the zones, the hub and a namespace for every instance. The caller's namespace becomes "outside".
-pub fn build(instances: &[Instance]) -> Result<()> {
+pub fn build(program: &Path, instances: &[Instance]) -> Result<()> {
+    let ip = |namespace: Option<&str>, commands: &[String]| ip(program, namespace, commands);
     // All names first: `ip -n` works on a copy of the mounts, so a name made through it would be lost.
     ip(None, &instances.iter().map(|instance| format!("netns add {}", instance.name)).collect::<Vec<_>>())?;
     ip(None, &outside_commands())?;
     ip(Some(HUB), &hub_commands())?;
     let forwarding = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
-    let status = Command::new("ip").args(["netns", "exec", HUB, "sh", "-c", forwarding]).status();
+    let status = Command::new(program).args(["netns", "exec", HUB, "sh", "-c", forwarding]).status();
     ensure!(status.context("start ip")?.success(), "the hub does not forward");
     for instance in instances {
         ip(Some(HUB), &uplink_commands(instance))?;
@@ -82,8 +84,8 @@ fn instance_commands(instance: &Instance) -> Vec<String> {
 }
 
 /// Runs `ip -batch` in a namespace.
-fn ip(namespace: Option<&str>, commands: &[String]) -> Result<()> {
-    let mut ip = Command::new("ip");
+fn ip(program: &Path, namespace: Option<&str>, commands: &[String]) -> Result<()> {
+    let mut ip = Command::new(program);
     if let Some(namespace) = namespace {
         ip.args(["-n", namespace]);
     }

@@ -1,4 +1,4 @@
-//! The programs the lab runs but does not build: Prometheus and HAProxy.
+//! The programs the lab runs but does not build: Prometheus, HAProxy, and the tools `ip`, `tc` and `nft`.
 //!
 //! A program comes from PATH. Where it is not there, and the machine is Debian-like, its package and the shared
 //! libraries it lacks are downloaded with `apt-get download` and unpacked with `dpkg -x` into
@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -15,12 +16,16 @@ use anyhow::{Context, Result, bail, ensure};
 /// The programs a world may need, with the Debian package that has each.
 const PACKAGES: [(&str, &str); 2] = [("prometheus", "prometheus"), ("haproxy", "haproxy")];
 
+/// The tools that worlds are built and looked at with, likewise. They are called by name, so those that were
+/// unpacked are put into [`tools_folder`].
+const TOOLS: [(&str, &str); 3] = [("ip", "iproute2"), ("tc", "iproute2"), ("nft", "nftables")];
+
 /// A program that can be started.
 #[derive(Debug, Clone)]
 pub struct Program {
     /// The file to execute.
     pub path: PathBuf,
-    /// Where its shared libraries are, for `LD_LIBRARY_PATH`: only for programs we unpacked ourselves.
+    /// Where its shared libraries are, as `LD_LIBRARY_PATH` has it: only for programs we unpacked ourselves.
     pub libraries: Option<PathBuf>,
 }
 
@@ -31,14 +36,47 @@ pub struct Programs {
     pub prometheus: Program,
     /// The load balancer.
     pub haproxy: Program,
+    /// Builds networks.
+    pub ip: PathBuf,
 }
 
 impl Programs {
     /// Finds every program, and fetches those that are missing. Safe to call from many processes at once.
     pub fn fetch() -> Result<Self> {
         let [prometheus, haproxy] = PACKAGES.map(|(name, package)| find_or_fetch(name, package));
-        Ok(Self { prometheus: prometheus?, haproxy: haproxy? })
+        let [ip, tc, nft] = TOOLS.map(|(name, package)| find_or_fetch(name, package).and_then(|it| by_name(name, &it)));
+        // Called by name.
+        let (_, _) = (tc?, nft?);
+        Ok(Self { prometheus: prometheus?, haproxy: haproxy?, ip: ip? })
     }
+}
+
+/// Where tools are that had to be unpacked, to be called by name: for PATH.
+pub fn tools_folder() -> Result<PathBuf> {
+    Ok(store()?.join("bin"))
+}
+
+/// Makes a tool that was unpacked callable by its name alone, without its libraries in anybody else's way.
+fn by_name(name: &str, tool: &Program) -> Result<PathBuf> {
+    let Some(libraries) = &tool.libraries else { return Ok(tool.path.clone()) };
+    let folder = tools_folder()?;
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let (script, draft) = (folder.join(name), folder.join(format!("{name}.{}", std::process::id())));
+    let (libraries, program) = (libraries.display(), tool.path.display());
+    let text = format!("#!/bin/sh\nLD_LIBRARY_PATH='{libraries}' exec '{program}' \"$@\"\n");
+    let write = || {
+        fs::write(&draft, text)?;
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755))?;
+        fs::rename(&draft, &script)
+    };
+    write().with_context(|| format!("write {}", script.display()))?;
+    Ok(script)
+}
+
+/// Where what was downloaded is unpacked.
+fn store() -> Result<PathBuf> {
+    let profile = binaries_folder()?;
+    Ok(profile.parent().context("find the target directory")?.join("lab-programs"))
 }
 
 /// The `lab` binary: this program itself, or its sibling in the target directory when asked from a test.
@@ -67,8 +105,7 @@ fn find_or_fetch(name: &str, package: &str) -> Result<Program> {
     if let Some(path) = on_path(name) {
         return Ok(Program { path, libraries: None });
     }
-    let profile = binaries_folder()?;
-    let store = profile.parent().context("find the target directory")?.join("lab-programs");
+    let store = store()?;
     let root = store.join(name);
     if let Some(program) = unpacked(name, &root) {
         return Ok(program);
@@ -85,22 +122,28 @@ fn find_or_fetch(name: &str, package: &str) -> Result<Program> {
     let _ = fs::remove_dir_all(&unpacking);
     Apt::ready_for(package, &store)
         .and_then(|apt| unpack_with_libraries(&apt, name, package, &unpacking))
-        .with_context(|| format!("fetch {name}: it is not on PATH, and package `{package}` could not be unpacked"))?;
+        .with_context(|| {
+            format!(
+                "fetch {name}: it is not on PATH, and package `{package}` could not be unpacked; where there is no \
+                 apt-get, install what has `{name}`"
+            )
+        })?;
     fs::rename(&unpacking, &root).with_context(|| format!("move {name} into place"))?;
     unpacked(name, &root).with_context(|| format!("package `{package}` has no program `{name}`"))
 }
 
 /// The program in a folder that a package was unpacked into.
 fn unpacked(name: &str, root: &Path) -> Option<Program> {
-    let path = ["usr/bin", "usr/sbin"].map(|folder| root.join(folder).join(name)).into_iter().find(|p| p.is_file())?;
-    Some(Program { path, libraries: Some(library_folder(root)) })
+    let folders = ["usr/bin", "usr/sbin", "bin", "sbin"];
+    let path = folders.map(|folder| root.join(folder).join(name)).into_iter().find(|p| p.is_file())?;
+    Some(Program { path, libraries: Some(library_path(root)) })
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    // Debian keeps haproxy in a folder that an ordinary user's PATH lacks.
+    // Debian keeps haproxy and nft in folders that an ordinary user's PATH lacks.
     std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin")])
+        .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|folder| folder.join(name))
         .find(|p| p.is_file())
 }
@@ -185,7 +228,7 @@ impl Apt {
 
 /// The names of shared libraries that the dynamic loader would not find.
 fn missing_libraries(binary: &Path, root: &Path) -> Result<Vec<String>> {
-    let output = succeed(Command::new("ldd").arg(binary).env("LD_LIBRARY_PATH", library_folder(root)))?;
+    let output = succeed(Command::new("ldd").arg(binary).env("LD_LIBRARY_PATH", library_path(root)))?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(text.lines().filter_map(|line| Some(line.trim().strip_suffix(" => not found")?.to_owned())).collect())
 }
@@ -196,9 +239,11 @@ fn is_installed(package: &str) -> Result<bool> {
     Ok(String::from_utf8_lossy(&output.stdout).starts_with("ii"))
 }
 
-fn library_folder(root: &Path) -> PathBuf {
+/// For `LD_LIBRARY_PATH`: older packages put libraries into `/lib`.
+fn library_path(root: &Path) -> PathBuf {
     let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
-    root.join("usr/lib").join(triplet)
+    let folders = ["usr/lib", "lib"].map(|folder| root.join(folder).join(&triplet).display().to_string());
+    PathBuf::from(folders.join(":"))
 }
 
 fn succeed(command: &mut Command) -> Result<Output> {
