@@ -59,7 +59,27 @@ impl Question {
 }
 
 /// Looks for the first change of one series after the event.
+///
+/// "Too late" and "never" need a sample that was taken after the deadline and before the decision was due:
+/// after a longer silence it has been decided that nothing can be said, and what comes then changes nothing.
 pub(super) fn change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<'_>, question: &Question) -> Change {
+    let found = first_change(subject, reader, one, question);
+    let is_late = match &found {
+        Change::Seen(edges) => edges.first > question.deadline,
+        Change::Never(_) => true,
+        Change::Born(_) | Change::Already { .. } | Change::NotYet | Change::Unknown(_) => false,
+    };
+    let due = question.decided_at(subject);
+    let from = one.series.samples.partition_point(|sample| sample.0 <= question.deadline);
+    let mut just_after = one.series.samples[from..].iter().take_while(|sample| sample.0 <= due);
+    if is_late && !just_after.any(|sample| subject.taken(sample.0).first > question.deadline) {
+        let labels = named(&one.series.labels);
+        return Change::Unknown(format!("there is no sample just after the deadline{labels}"));
+    }
+    found
+}
+
+fn first_change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<'_>, question: &Question) -> Change {
     let samples = &one.series.samples;
     let median = subject.median(&one.series.labels);
     let begin = question.begin(subject);
