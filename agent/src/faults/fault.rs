@@ -205,12 +205,14 @@ pub(crate) mod testing {
 mod tests {
     use super::*;
     use crate::faults::pause::tracer_of;
+    use crate::process::ProcessFacts;
     use crate::process::testing::Doomed;
     use squall_experiments::fault::ORDER_VERSION;
     use squall_experiments::name::InstanceName;
     use squall_experiments::target::{Locator, ProcessLocator};
     use squall_experiments::unit::Length;
     use std::process::Command;
+    use std::time::Instant;
 
     fn pause_at(locator: Locator) -> Order {
         Order {
@@ -250,6 +252,12 @@ mod tests {
                 held().signal("STOP".parse().unwrap()).unwrap();
             }
             fault.revert().unwrap();
+            // Let go, it stops of itself, in its own time.
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while stop && ProcessFacts::of(child.id()).unwrap().state != 'T' {
+                assert!(Instant::now() < deadline, "it does not stop");
+                std::thread::yield_now();
+            }
             fault.end()
         };
         let differences = end(true);
