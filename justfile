@@ -12,7 +12,7 @@ demo: build
 
 # Everything that needs no cluster and no virtual machine.
 test: build
-    cargo test --release --workspace --lib --bins --tests
+    cargo test --release --workspace --no-fail-fast --lib --bins --tests
     cargo test --release --workspace --doc
 
 # What CI runs: the tests, then what keeps the house in order.
