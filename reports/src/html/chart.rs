@@ -133,6 +133,8 @@ fn states(low: f64, high: f64) -> (f64, f64) {
     let (low, high) = match (low == high, low) {
         (true, 0.0..=1.0) => (0.0, 1.0),
         (true, _) => (low - 1.0, high + 1.0),
+        // As with quantities: near enough to nothing, nothing is shown.
+        (false, _) if low > 0.0 && low < high / 2.0 => (0.0, high),
         (false, _) => (low, high),
     };
     (low - 0.2, high + 0.2)
@@ -485,6 +487,7 @@ mod tests {
             let (heights, _) = drawn(&[value, value], Unit::Plain, true);
             assert_eq!((heights.low, heights.high), (low, high));
         }
+        assert_eq!(drawn(&[1.0, 7.0], Unit::Plain, true).0.low, -0.2, "0 is in sight");
     }
 
     #[test]
