@@ -246,6 +246,8 @@ fn the_runner_is_killed(world: &World) {
     going.hurts();
     assert!(left_behind(world).contains("payments-z2: nft:"));
     going.process.kill().unwrap();
+    // Until it is gone it holds the lock of a live run.
+    crate::eventually("the killed runner is gone", Duration::from_secs(10), || going.process.is_over().unwrap());
 
     // Any start will do, also one that cannot run: undoing comes first.
     let heir = User::of(world, "heir").remembering_in(world.directory().join("history-killed"));
