@@ -152,8 +152,14 @@ impl FromStr for Predicate {
         }
         for (symbol, words) in [
             (">=", "at least"),
+            ("=>", "at least"),
+            ("≥", "at least"),
             ("<=", "at most"),
+            ("=<", "at most"),
+            ("≤", "at most"),
             ("!=", "not"),
+            ("<>", "not"),
+            ("≠", "not"),
             ("==", ""),
             ("=", ""),
             (">", "above"),
