@@ -67,17 +67,24 @@ impl Pause {
         Ok(pause)
     }
 
-    fn hold_also(&mut self, processes: Vec<Process>) -> Result<(), Refusal> {
-        for process in &processes {
-            if let Some(tracer) = tracer_of(process.pid()) {
-                let reason = format!(
-                    "process {} ({}) is traced by process {tracer} already, and a process has one tracer only",
-                    process.pid(),
-                    process.command()
-                );
-                return Err(Refusal { kind: RefusalKind::Unsupported, reason });
+    /// Whether these processes could be held. None is.
+    pub fn foresee(processes: &[Process]) -> Result<(), Refusal> {
+        for process in processes {
+            refuse_traced(process)?;
+            // Opening this asks the kernel the very question that seizing would, Yama's answer included, and
+            // nothing is done to the process: ptrace(2), "Ptrace access mode checking", PTRACE_MODE_ATTACH.
+            match fs::File::open(format!("/proc/{}/mem", process.pid())) {
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    return Err(cannot_trace(process, Errno::EPERM));
+                }
+                Ok(_) | Err(_) => {}
             }
         }
+        Ok(())
+    }
+
+    fn hold_also(&mut self, processes: Vec<Process>) -> Result<(), Refusal> {
+        processes.iter().try_for_each(refuse_traced)?;
         let stopped = processes.iter().map(Process::pid).filter(|pid| is_stopped(*pid));
         self.stopped_before.extend(stopped);
         self.processes.extend(processes);
@@ -263,6 +270,16 @@ fn is_over(thread: Pid) -> bool {
     let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(')').and_then(|(_, after)| after.trim_start().chars().next());
     matches!(state, None | Some('Z' | 'X'))
+}
+
+fn refuse_traced(process: &Process) -> Result<(), Refusal> {
+    let Some(tracer) = tracer_of(process.pid()) else { return Ok(()) };
+    let reason = format!(
+        "process {} ({}) is traced by process {tracer} already, and a process has one tracer only",
+        process.pid(),
+        process.command()
+    );
+    Err(Refusal { kind: RefusalKind::Unsupported, reason })
 }
 
 fn cannot_trace(process: &Process, error: Errno) -> Refusal {
