@@ -73,7 +73,7 @@ pub fn json(record: &Record) -> Value {
         },
         "verdict": judgement.map(|judgement| judgement.verdict),
         "exitCode": judgement.map(|judgement| judgement.verdict.exit_code()),
-        "reasons": view.reasons(),
+        "reasons": judgement.map(|judgement| judgement.reasons.as_slice()).unwrap_or_default(),
         "remaining": view.remaining().iter().map(|remaining| json!({
             "step": remaining.step,
             "fault": remaining.fault,
