@@ -64,10 +64,15 @@ fn halt_ends_a_live_run_and_lets_none_begin() {
     world.pause("hold", "120s");
     let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
     until("the victim is held", || world.state_of_victim() == 't');
-    world.squall(&["halt", "the site is down"]).exits(0, "halted");
+    let halted = world.command(&["halt", "the site is down"]).env("SUDO_USER", "ada").output().unwrap();
+    assert!(halted.status.success(), "{halted:?}");
     running.end().exits(5, "the site is down");
     assert_eq!(world.state_of_victim(), 'S');
-    world.squall(&["run", "hold.yaml", "--yes"]).exits(5, "the site is down");
+    let refused = world.squall(&["run", "hold.yaml", "--yes"]).exits(5, "the site is down");
+    for words in ["called by ada on ", "`squall resume`"] {
+        assert!(refused.stdout.contains(words), "{words}: {refused:#?}");
+    }
+    assert!(!refused.stdout.contains("host-goes-on"), "nothing was judged, so no claim is shown: {refused:#?}");
     world.squall(&["resume"]).exits(0, "may begin again");
 }
 
