@@ -30,7 +30,7 @@ pub fn runs(folder: &StateFolder, json: bool) -> Result<Exit, Stop> {
         let placebo = if line.placebo { " (placebo)" } else { "" };
         let written = if json {
             let object = serde_json::json!({
-                "run": line.run, "began": line.began, "experiment": line.experiment,
+                "run": line.run, "began": format!("{:.3}", line.began), "experiment": line.experiment,
                 "placebo": line.placebo, "verdict": line.verdict, "cleaned": line.cleaned,
             });
             writeln!(out, "{object}")

@@ -13,11 +13,20 @@ fn a_run_that_goes_well_passes_and_its_report_is_kept() {
     assert!(said.stdout.contains("squall run hold.yaml --seed 7"), "{said:#?}");
     assert_eq!(world.state_of_victim(), 'S');
     let [page] = world.reports_in("out").try_into().expect("one run, one report");
-    let html = std::fs::read_to_string(page).unwrap();
+    let html = std::fs::read_to_string(&page).unwrap();
     assert!(html.contains("host-goes-on"));
     assert!(std::fs::read_to_string(world.path("out/index.html")).unwrap().contains("1 experiment ran"));
-    world.squall(&["runs"]).exits(0, "passed");
+    let json = std::fs::read_to_string(page.with_extension("json")).unwrap();
+    let runs = world.squall(&["runs"]).exits(0, "passed");
+    let objects = world.squall(&["runs", "--json"]).exits(0, "passed");
     world.squall(&["report", "last"]).exits(0, "PASSED");
+    for text in [said.stdout, said.stderr, html, json, runs.stdout, objects.stdout] {
+        let times = text.split(|letter: char| letter.is_whitespace() || "\"<>,".contains(letter));
+        let times = times.filter(|word| word.starts_with("20") && word.contains('T') && word.ends_with('Z'));
+        for time in times {
+            assert!(time.len() <= "2026-11-22T05:00:00.000Z".len(), "nobody reads nanoseconds: {time}");
+        }
+    }
 }
 
 #[test]
