@@ -4,7 +4,7 @@ use super::StateFolder;
 use jiff::Timestamp;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
 
 /// Somebody has called halt.
@@ -27,6 +27,13 @@ pub struct HaltError {
     path: PathBuf,
     #[source]
     source: std::io::Error,
+}
+
+impl HaltError {
+    /// What cannot be used.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl Halt {

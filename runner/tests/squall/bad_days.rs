@@ -56,6 +56,22 @@ fn a_history_that_cannot_be_written_stops_a_run_before_it_begins() {
 }
 
 #[test]
+fn a_history_that_is_out_of_reach_is_named_with_what_to_do() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    // No folder can be made below a file, whoever tries.
+    world.write("squall.yaml", "history: inventory.yaml/state\n");
+    for words in [["halt", "now"].as_slice(), &["run", "hold.yaml", "--yes"]] {
+        let said = world.squall(words).exits(4, "inventory.yaml/state");
+        for fix in ["run this as its owner", "`history: FOLDER` in squall.yaml", "SQUALL_HISTORY=FOLDER"] {
+            assert!(said.stderr.contains(fix), "{fix}: {said:#?}");
+        }
+    }
+    let moved = world.command(&["halt", "now"]).env("SQUALL_HISTORY", world.path("state")).output().unwrap();
+    assert!(moved.status.success(), "{moved:?}");
+}
+
+#[test]
 fn a_signal_reverts_and_reports_and_a_second_one_changes_nothing() {
     let world = World::new();
     world.pause("hold", "120s");
