@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use squall_experiments::text::{SourceFile, render};
-use squall_experiments::written::{DocumentKind, Documents, Parameters, Purpose, all_schemas, read, schema};
+use squall_experiments::written::{
+    DocumentKind, Documents, Parameters, Purpose, all_schemas, read, read_settings, schema, settings_schema,
+};
 use std::path::{Path, PathBuf};
 
 fn yaml_files(folder: &str) -> Vec<PathBuf> {
@@ -108,4 +110,32 @@ fn the_schema_refuses_what_is_misspelt_or_missing() {
 #[test]
 fn the_schema_is_as_published() {
     insta::assert_json_snapshot!("schema", all_schemas());
+}
+
+#[test]
+fn the_schema_of_settings_accepts_what_the_reader_accepts_and_refuses_a_slip() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples/settings/squall.yaml");
+    let (settings, problems) = read_settings(&source(&path));
+    assert!(settings.is_some(), "{}", render(&problems, &[source(&path)], false, 100));
+    let document = json_documents(&path).remove(0);
+    let schema = settings_schema();
+    let keys = schema["properties"].as_object().unwrap();
+    let unshown: Vec<_> = keys.keys().filter(|key| document.get(key).is_none()).collect();
+    assert!(unshown.is_empty(), "the example shows every key: {unshown:?}");
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    for (key, wrong) in [
+        ("promteheus", serde_json::json!({"url": "http://p:9090"})),
+        ("prometheus", serde_json::json!({"bearerTokenFile": "token"})),
+        ("confirm", "perhaps".into()),
+        ("allow", serde_json::json!(["exce"])),
+        ("platforms", serde_json::json!(["hosts"])),
+    ] {
+        let mut document = document.clone();
+        document[key] = wrong;
+        assert!(!validator.is_valid(&document), "{key}");
+    }
+    assert!(!validator.is_valid(&serde_json::json!(["prometheus"])));
 }

@@ -247,8 +247,12 @@ fn settings_are_read_and_checked() {
         (settings.protected.map(|list| list.len()), settings.allow.map(|words| words.len())),
         (Some(1), Some(1))
     );
-    let (settings, problems) = read_settings(&file(""));
-    assert!(settings.is_some() && problems.is_empty());
+    for text in ["", "# nothing yet\n", "---\n", "- prometheus\n", "http://prometheus.example:9090\n"] {
+        let (settings, problems) = read_settings(&file(text));
+        let said = render(&problems, &[file(text)], false, 100);
+        assert!(settings.is_none(), "{text:?}");
+        assert!(said.contains(":1:1\n") && said.contains("such as `prometheus: {url: "), "{said}");
+    }
     let text = "promethius: {url: x}\nplatforms:\n  a: {inventory: x, context: y}\nsecrets: {s: {file: /a, env: B}}\nallow: [exce]\nconfirm: on\nlimits: {maxPercent: 5}\n";
     let (settings, problems) = read_settings(&file(text));
     assert!(settings.is_none());

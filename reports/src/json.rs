@@ -19,7 +19,7 @@
 //! ```json
 //! {
 //!   "version": 1,
-//!   "run": {"id": "r-7f3k2", "began": "2026-11-22T05:00:00Z", "length": 38.1, "seed": 4711, "placebo": false,
+//!   "run": {"id": "r-7f3k2", "began": "2026-11-22T05:00:00.000Z", "length": 38.1, "seed": 4711, "placebo": false,
 //!           "again": "squall run slow-payments-opens-breaker.yaml --seed 4711", "squall": "0.1.0", "...": ""},
 //!   "experiment": {"name": "slow-payments-opens-breaker", "title": "...", "labels": {}, "parameters": {}},
 //!   "verdict": "passed", "exitCode": 0, "reasons": ["payments-slow was seen to bite, and every claim held."],
@@ -55,7 +55,7 @@ pub fn json(record: &Record) -> Value {
         "version": JSON_VERSION,
         "run": {
             "id": header.run,
-            "began": header.began,
+            "began": format!("{:.3}", header.began),
             "length": view.last.rounded(),
             "file": header.file,
             "seed": header.seed,
@@ -73,7 +73,7 @@ pub fn json(record: &Record) -> Value {
         },
         "verdict": judgement.map(|judgement| judgement.verdict),
         "exitCode": judgement.map(|judgement| judgement.verdict.exit_code()),
-        "reasons": view.reasons(),
+        "reasons": judgement.map(|judgement| judgement.reasons.as_slice()).unwrap_or_default(),
         "remaining": view.remaining().iter().map(|remaining| json!({
             "step": remaining.step,
             "fault": remaining.fault,

@@ -4,7 +4,6 @@ use crate::columns::{clean, folded, joined, paint, rows_of_lines, table};
 use crate::view::{FaultView, View};
 use crate::words::{self, Standing, State};
 use anstyle::{AnsiColor, Style};
-use squall_experiments::claim::Role;
 use squall_experiments::history::Record;
 use squall_experiments::judge::{Outcome, Verdict};
 use std::fmt::Write;
@@ -91,20 +90,17 @@ impl Page<'_, '_> {
     }
 
     fn claims(&self, out: &mut String) {
-        // A safety stop that stayed quiet is no news.
-        let quiet = |role, outcome| role == Role::AbortIf && outcome == Some(Outcome::Passed);
-        let shown: Vec<_> =
-            self.view.claims.iter().filter(|claim| !quiet(claim.claim.role, claim.state.outcome)).collect();
-        if shown.is_empty() {
+        // Of a run that never began the cause is all there is to say.
+        if self.view.claims.is_empty() || self.view.never_began() {
             return;
         }
         let mut rows = vec![["claim", "outcome", "measured"].map(str::to_owned)];
-        rows.extend(shown.iter().map(|claim| {
+        rows.extend(self.view.claims.iter().map(|claim| {
             let outcome = format!("{} {}", claim.state.mark(), claim.state.word);
             [claim.claim.name.to_string(), outcome, claim.measure.clone().unwrap_or_default()]
         }));
         // What a claim asks for is a sentence, which reads badly in a column: it hangs below its claim.
-        let asked = [None].into_iter().chain(shown.iter().map(|claim| Some(*claim)));
+        let asked = [None].into_iter().chain(self.view.claims.iter().map(Some));
         for (lines, claim) in rows_of_lines(&rows, self.width).into_iter().zip(asked) {
             let styles = match claim {
                 None => [Style::new().bold(); 3],
@@ -118,22 +114,32 @@ impl Page<'_, '_> {
             }
         }
         out.push('\n');
-        // What the reasons above say already is not said twice.
+        self.why(out);
+    }
+
+    /// What the reasons at the top do not say already; several claims with one reason share a line.
+    fn why(&self, out: &mut String) {
         let said = |reason: &str| self.view.reasons().iter().any(|known| known.contains(reason));
-        let mut more = false;
-        for claim in shown {
-            let judged = claim.judged.filter(|it| it.outcome != Outcome::Passed && !said(&it.reason));
-            if let Some(judged) = judged {
-                self.wrapped(out, "- ", &format!("{}: {}", judged.name, judged.reason));
-                more = true;
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        let judged = self.view.claims.iter().filter_map(|claim| claim.judged);
+        for judged in judged.filter(|it| it.outcome != Outcome::Passed && !said(&it.reason)) {
+            match reasons.iter_mut().find(|(reason, _)| *reason == judged.reason) {
+                Some((_, names)) => names.push(judged.name.as_str()),
+                None => reasons.push((&judged.reason, vec![judged.name.as_str()])),
             }
         }
-        if more {
+        for (reason, names) in &reasons {
+            self.wrapped(out, "- ", &format!("{}: {reason}", names.join(", ")));
+        }
+        if !reasons.is_empty() {
             out.push('\n');
         }
     }
 
     fn faults(&self, out: &mut String) {
+        if self.view.never_began() {
+            return;
+        }
         if !self.view.faults.is_empty() {
             self.fault_table(out);
         }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The file that is looked for when none is named.
-const DEFAULT_FILE: &str = "squall.yaml";
+pub(crate) const DEFAULT_FILE: &str = "squall.yaml";
 
 /// One environment.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +37,10 @@ impl Settings {
         let mut settings = match std::fs::read(&path) {
             Ok(bytes) => Self::read(&path, &bytes)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Self::default(),
-            Err(error) => return Err(format!("the settings `{}` cannot be read: {error}", path.display())),
+            Err(error) => {
+                let hint = if path.is_dir() { "; name a file in it" } else { "" };
+                return Err(format!("the settings `{}` cannot be read: {error}{hint}", path.display()));
+            }
         };
         settings.overlay(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))?;
         Ok(settings)

@@ -6,6 +6,7 @@ use crate::claim::{HttpRequest, Leaf, Program, Query, QueryShape, Source};
 use crate::experiment::{Piece, RenderError, Template, Values};
 use crate::name::StepName;
 use crate::target::Instance;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fills a template, all but secrets.
@@ -91,6 +92,11 @@ pub(super) fn values_of(step: &StepName, hit: &[&Instance]) -> BTreeMap<(StepNam
     found
 }
 
+/// RFC 3339. Not every program that is given a time reads nine digits of a second.
+fn to_milliseconds(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
+
 impl Engine {
     /// What the run knows of its own values now. Secrets are not among them.
     pub(super) fn values(&self) -> Values {
@@ -99,10 +105,10 @@ impl Engine {
         for name in self.step_names() {
             let times = self.timeline.step(&name);
             if let Some(start) = times.start {
-                starts.insert(name.clone(), start.first.wall.to_string());
+                starts.insert(name.clone(), to_milliseconds(start.first.wall));
             }
             if let Some(end) = times.end {
-                ends.insert(name, end.last.wall.to_string());
+                ends.insert(name, to_milliseconds(end.last.wall));
             }
         }
         Values {

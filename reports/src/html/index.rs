@@ -2,7 +2,7 @@
 
 use super::prose::{harmless, prose};
 use crate::summary::worst;
-use crate::view::View;
+use crate::view::{ClaimView, View};
 use crate::words::{self, Standing};
 use askama::Template;
 use squall_experiments::claim::Role;
@@ -133,9 +133,12 @@ fn row(record: &Record) -> Row {
     let header = &record.header;
     let reasons = view.reasons();
     // Expectations say what the run was about; of the rest only what went wrong is news.
-    let is_news = |role, outcome| role == Role::Expect || outcome != Some(Outcome::Passed);
-    let claims = view.claims.iter().filter(|claim| is_news(claim.claim.role, claim.state.outcome));
-    let mut measures: Vec<Measured> = claims
+    let is_news =
+        |claim: &&ClaimView<'_>| claim.claim.role == Role::Expect || claim.state.outcome != Some(Outcome::Passed);
+    let claims = if view.never_began() { &[] } else { view.claims.as_slice() };
+    let (news, quiet): (Vec<_>, Vec<_>) = claims.iter().partition(is_news);
+    let mut measures: Vec<Measured> = news
+        .into_iter()
         .map(|claim| Measured {
             mark: claim.state.mark(),
             word: claim.state.word.clone(),
@@ -144,6 +147,16 @@ fn row(record: &Record) -> Row {
             measure: claim.measure.clone().unwrap_or_default(),
         })
         .collect();
+    // Named, so that what is shown adds up to the number of claims that the reason speaks of.
+    if !quiet.is_empty() {
+        measures.push(Measured {
+            mark: "✓",
+            word: "passed".to_owned(),
+            class: "passed",
+            name: format!("{} more held", quiet.len()),
+            measure: quiet.iter().map(|claim| claim.claim.name.as_str()).collect::<Vec<_>>().join(", "),
+        });
+    }
     if let Some(back) = view.judgement().and_then(|judgement| judgement.recovery.as_ref()) {
         measures.push(Measured {
             mark: "✓",

@@ -9,7 +9,7 @@ use squall_experiments::claim::Source;
 use squall_experiments::engine::Phase;
 use squall_experiments::experiment::Instant;
 use squall_experiments::history::{Preflight, Record};
-use squall_experiments::judge::{Judgement, RemainingFault, WatchName};
+use squall_experiments::judge::{Judgement, Outcome, RemainingFault, WatchName};
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
 use squall_experiments::target::Instance;
 use std::collections::BTreeMap;
@@ -113,14 +113,32 @@ impl<'a> View<'a> {
         self.record.judgement.as_ref()
     }
 
-    /// Why, a sentence each.
-    pub(crate) fn reasons(&self) -> &'a [String] {
-        self.judgement().map(|judgement| judgement.reasons.as_slice()).unwrap_or_default()
+    /// Why, a sentence each. Of a run that never began the cause alone: what followed from it is no news.
+    pub(crate) fn reasons(&self) -> Vec<&'a str> {
+        let Some(judgement) = self.judgement() else { return Vec::new() };
+        let never_began = self.never_began();
+        let of_claims = judgement.claims.iter().map(|claim| claim.reason.as_str());
+        let of_witnesses = judgement.witnesses.iter().map(|witness| witness.reason.as_str());
+        let consequences: Vec<&str> = of_claims.chain(of_witnesses).filter(|reason| !reason.is_empty()).collect();
+        let follows = |reason: &str| never_began && consequences.iter().any(|known| reason.contains(known));
+        let reasons = judgement.reasons.iter().enumerate();
+        reasons.filter(|(place, it)| *place == 0 || !follows(it)).map(|(_, it)| it.as_str()).collect()
     }
 
     /// What may still be disturbed.
     pub(crate) fn remaining(&self) -> &'a [RemainingFault] {
         self.judgement().map(|judgement| judgement.remaining.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether it ended before anything was watched: of its claims nothing is known but that.
+    pub(crate) fn never_began(&self) -> bool {
+        let is_judged = self.judgement().is_some();
+        let watched = |phase: &PhaseView| matches!(phase.phase, Phase::Baseline | Phase::Method);
+        // A record whose entries could not be kept has its judgement.
+        let unknown = |claim: &ClaimView<'_>| {
+            claim.judged.is_none_or(|it| it.outcome == Outcome::Inconclusive && it.measure.is_none())
+        };
+        is_judged && !self.phases.iter().any(watched) && self.claims.iter().all(unknown)
     }
 
     /// Steps that disturb something and began, with their windows from the first request to the

@@ -79,9 +79,22 @@ fn a_run_that_never_began_is_reported_too() {
     let at = record.entries[0].at;
     record.entries.push(Entry { number: 2, at, what: What::Event(halted) });
     record.judgement = Some(crate::story::judgement(Verdict::Aborted, &[&reason]));
-    assert!(terminal(&record, &TerminalOptions::default()).contains(&reason));
-    assert!(squall_reports::html(&record).contains(&reason));
+    let never = "the run was aborted before its window had closed";
+    let claims = &mut record.judgement.as_mut().unwrap().claims;
+    *claims = samples::aborted().judgement.unwrap().claims;
+    let consequence = format!("{}: {never}", claims[0].name);
+    assert!(claims.iter().all(|claim| claim.reason == never), "{claims:#?}");
+    record.judgement.as_mut().unwrap().reasons.push(consequence.clone());
+    let text = terminal(&record, &TerminalOptions::default());
+    assert!(
+        text.contains(&reason) && !text.contains(never) && !text.contains("breaker-opens  "),
+        "the cause and nothing else: {text}"
+    );
+    let page = squall_reports::html(&record);
+    assert!(page.contains(&reason) && !page.contains(never) && !page.contains("<figure"), "{page}");
     assert_eq!(json(&record)["exitCode"], 5);
+    assert_eq!(json(&record)["reasons"][1], consequence, "programs are told everything");
+    assert_eq!(json(&record)["claims"][0]["reason"], never, "programs are told everything");
     record.entries.clear();
     assert!(squall_reports::html(&record).contains("<title>aborted: "), "a record without entries has its verdict");
 }

@@ -34,10 +34,12 @@ pub(super) enum Command {
     #[command(after_help = "\
 Examples:
   squall check breaker.yaml
+  squall check experiments/             every .yaml file in the folder, and a squall.yaml as settings
   helm template shop | squall check -
   squall check --format json experiments/*.yaml
 
-Exit code: 0 nothing is wrong (there may be warnings), 2 there are errors, or a file cannot be read")]
+Exit code: 0 nothing is wrong (there may be warnings, and notes of what this version does not
+carry out yet, which `plan` and `run` refuse), 2 there are errors, or a file cannot be read")]
     Check(CheckArguments),
     /// Explain the code of a problem
     #[command(after_help = "Example: squall explain SQ0012")]
@@ -46,8 +48,18 @@ Exit code: 0 nothing is wrong (there may be warnings), 2 there are errors, or a 
         code: String,
     },
     /// Print the JSON Schema of the files, for editors
-    #[command(after_help = "Example: squall schema > squall.schema.json")]
-    Schema,
+    #[command(after_help = "\
+Examples:
+  squall schema > squall.schema.json                     experiments, inventories, every kind
+  squall schema settings > squall-settings.schema.json   squall.yaml
+
+With the YAML language server, the first line of a file may name it:
+  # yaml-language-server: $schema=squall.schema.json")]
+    Schema {
+        /// Which files
+        #[arg(value_enum, value_name = "OF", default_value_t = SchemaOf::Documents)]
+        of: SchemaOf,
+    },
     /// Show whom an experiment would hit, when, and by what; touches nothing
     #[command(after_help = "\
 Examples:
@@ -133,7 +145,7 @@ Exit code: 0 nothing is left, 6 something may remain")]
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArguments {
-    /// Files; `-` is standard input
+    /// Files or folders; `-` is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// How problems are printed
@@ -147,6 +159,14 @@ pub(super) enum Format {
     Text,
     /// For editors and pipelines
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum SchemaOf {
+    /// Everything that has a `kind`
+    Documents,
+    /// The settings, squall.yaml
+    Settings,
 }
 
 #[derive(Debug, Args)]

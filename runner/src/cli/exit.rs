@@ -1,6 +1,8 @@
 //! Exit codes: design.md section 3. CI tells a violated claim from a fault that may still be there.
 
+use crate::history::{HaltError, LockError, StoreError};
 use squall_experiments::judge::Verdict;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// What a command exits with.
@@ -77,9 +79,27 @@ impl Stop {
     }
 
     /// Something failed; its causes are printed here, once.
-    pub fn failed(error: &dyn std::error::Error) -> Self {
-        Self::error(format!("failed to {}", crate::chain(error)))
+    pub fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
+        let hint = out_of_reach(error).map(|path| {
+            format!(
+                "\n`{}` is where the history is: run this as its owner, or mend its rights; to keep the history \
+                 elsewhere, write `history: FOLDER` in squall.yaml, or set SQUALL_HISTORY=FOLDER",
+                path.display()
+            )
+        });
+        Self::error(format!("failed to {}{}", crate::chain(error), hint.unwrap_or_default()))
     }
+}
+
+/// The place of the history that this user cannot use, if that is what went wrong.
+fn out_of_reach<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Path> {
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return error.out_of_reach();
+    }
+    if let Some(LockError::File { path, .. }) = error.downcast_ref() {
+        return Some(path);
+    }
+    error.downcast_ref::<HaltError>().map(HaltError::path)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! `check`, `explain`, `schema`, and how every command reads its files.
 
-use super::arguments::{CheckArguments, Format, What};
+use super::arguments::{CheckArguments, Format, SchemaOf, What};
 use super::exit::{Exit, Stop};
-use crate::settings::Settings;
-use squall_experiments::text::{Code, LARGEST_FILE, Problem, SourceFile, explain as explanation, render, to_json};
-use squall_experiments::written::{self, Documents, Parameters, Purpose};
+use crate::settings::{DEFAULT_FILE, Settings};
+use squall_experiments::text::{
+    Code, LARGEST_FILE, Problem, Severity, SourceFile, explain as explanation, render, to_json,
+};
+use squall_experiments::written::{self, Documents, Parameters, Purpose, read_settings};
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,9 @@ fn open(paths: &[PathBuf]) -> Result<Sources, Stop> {
     let mut sources = Sources { files: Vec::new(), problems: Vec::new() };
     for path in paths {
         let shown = path.display();
+        if path.is_dir() {
+            return Err(Stop::bad_input(format!("`{shown}` is a folder: name its files, such as `{shown}/*.yaml`")));
+        }
         let unreadable = |error| Stop::bad_input(format!("the file `{shown}` cannot be read: {error}"));
         let bytes = bytes(path).map_err(unreadable)?;
         if bytes.len() > LARGEST_FILE {
@@ -48,22 +53,85 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
 
 /// Says everything that is wrong.
 pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Stop> {
-    let Sources { files, mut problems } = open(&arguments.files)?;
+    let Sources { files, mut problems } = open(&in_folders(&arguments.files)?)?;
+    let count = files.len() + problems.len();
+    let (settings, mut files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_settings);
     let (_, found) = written::read(&files, &Parameters::default(), Purpose::Check);
     problems.extend(found);
-    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    for file in settings {
+        let (_, found) = read_settings(&file);
+        problems.extend(found.into_iter().map(|problem| in_file(problem, files.len())));
+        files.push(file);
+    }
+    let errors = problems.iter().any(Problem::is_error);
     match arguments.format {
         Format::Json => {
             let _closed = writeln!(std::io::stdout(), "{:#}", to_json(&problems, &files));
         }
         Format::Text => {
             show(&problems, &files);
-            let (files, warnings) = (arguments.files.len(), problems.len() - errors);
-            let count = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
-            eprintln!("{}: {}, {}", count(files, "file"), count(errors, "error"), count(warnings, "warning"));
+            eprint!("{}", summary(count, &problems));
         }
     }
-    Ok(if errors == 0 { Exit::Passed } else { Exit::BadInput })
+    Ok(if errors { Exit::BadInput } else { Exit::Passed })
+}
+
+/// A folder stands for the files in it that may hold documents.
+fn in_folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Stop> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let shown = path.display();
+        let unreadable = |error| Stop::bad_input(format!("the folder `{shown}` cannot be read: {error}"));
+        let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unreadable)?;
+        let found = entries.into_iter().map(|entry| entry.path());
+        let mut found: Vec<PathBuf> = found.filter(|path| path.is_file() && is_yaml(path)).collect();
+        if found.is_empty() {
+            return Err(Stop::bad_input(format!(
+                "there is no .yaml file in the folder `{shown}`; folders inside it are not looked into"
+            )));
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+/// Settings are no document: only their name tells them from one.
+fn is_settings(file: &SourceFile) -> bool {
+    Path::new(&file.path).file_name().is_some_and(|name| name == DEFAULT_FILE)
+}
+
+/// Moves a problem of a file that was read alone to that file's place among others.
+fn in_file(mut problem: Problem, file: usize) -> Problem {
+    let related = problem.related.iter_mut().map(|related| &mut related.place);
+    problem.place.iter_mut().chain(related).for_each(|place| place.file = file);
+    problem
+}
+
+/// How many of each, and what that does not say.
+fn summary(files: usize, problems: &[Problem]) -> String {
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let count = |severity: Severity| problems.iter().filter(|problem| problem.severity == severity).count();
+    let (errors, warnings, notes) = (count(Severity::Error), count(Severity::Warning), count(Severity::Note));
+    let mut said = format!("{}: {}, {}", plural(files, "file"), plural(errors, "error"), plural(warnings, "warning"));
+    if notes > 0 {
+        said.push_str(&format!(", {}", plural(notes, "note")));
+    }
+    said.push('\n');
+    let later = problems.iter().filter(|problem| problem.code == Code::NotYet).count();
+    if later > 0 {
+        let what = if later == 1 { "what 1 note names".to_owned() } else { format!("what {later} notes name") };
+        said.push_str(&format!("`plan` and `run` will refuse {what}: this version does not carry it out yet\n"));
+    }
+    said
 }
 
 /// Explains a code.
@@ -73,9 +141,13 @@ pub(super) fn explain(code: &str) -> Result<Exit, Stop> {
     Ok(Exit::Passed)
 }
 
-/// Prints the schema.
-pub(super) fn schema() -> Result<Exit, Stop> {
-    let _closed = writeln!(std::io::stdout(), "{:#}", written::all_schemas());
+/// Prints the schema of the documents, or of the settings.
+pub(super) fn schema(of: SchemaOf) -> Result<Exit, Stop> {
+    let schema = match of {
+        SchemaOf::Documents => written::all_schemas(),
+        SchemaOf::Settings => written::settings_schema(),
+    };
+    let _closed = writeln!(std::io::stdout(), "{schema:#}");
     Ok(Exit::Passed)
 }
 

@@ -30,7 +30,7 @@ pub fn runs(folder: &StateFolder, json: bool) -> Result<Exit, Stop> {
         let placebo = if line.placebo { " (placebo)" } else { "" };
         let written = if json {
             let object = serde_json::json!({
-                "run": line.run, "began": line.began, "experiment": line.experiment,
+                "run": line.run, "began": format!("{:.3}", line.began), "experiment": line.experiment,
                 "placebo": line.placebo, "verdict": line.verdict, "cleaned": line.cleaned,
             });
             writeln!(out, "{object}")
@@ -95,7 +95,7 @@ fn exit_of(record: &Record) -> Exit {
 
 /// Calls halt.
 pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
-    Halt::call(folder, reason, Timestamp::now()).map_err(|error| Stop::failed(&error))?;
+    Halt::call(folder, reason, &caller(), Timestamp::now()).map_err(|error| Stop::failed(&error))?;
     // Told first, looked for afterwards: a run that begins in between is halted, and may be named or not.
     let live = live_runs(folder)?;
     let history = folder.path().display();
@@ -111,6 +111,14 @@ pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
         }
     }
     Ok(Exit::Passed)
+}
+
+/// Who is at the keyboard, also behind `sudo`, and at which machine.
+fn caller() -> String {
+    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let user = named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME"));
+    let user = user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    format!("{user} on {}", rustix::system::uname().nodename().to_string_lossy())
 }
 
 fn live_runs(folder: &StateFolder) -> Result<Vec<RunId>, Stop> {

@@ -52,7 +52,7 @@ fn perform(command: Command) -> Result<Exit, Stop> {
     match command {
         Command::Check(arguments) => files::check(&arguments),
         Command::Explain { code } => files::explain(&code),
-        Command::Schema => files::schema(),
+        Command::Schema { of } => files::schema(of),
         Command::Plan(arguments) => runtime()?.block_on(plan::plan(&arguments)),
         Command::Run(arguments) => {
             let runtime = runtime()?;

@@ -4,7 +4,7 @@ use super::StateFolder;
 use jiff::Timestamp;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::sync::oneshot;
 
 /// Somebody has called halt.
@@ -15,6 +15,9 @@ pub struct Halt {
     pub reason: String,
     /// When.
     pub since: Timestamp,
+    /// Who, and on which machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// Why halt cannot be called, lifted or looked for.
@@ -26,6 +29,13 @@ pub struct HaltError {
     source: std::io::Error,
 }
 
+impl HaltError {
+    /// What cannot be used.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Halt {
     fn file(folder: &StateFolder) -> PathBuf {
         folder.path().join("halt")
@@ -35,14 +45,14 @@ impl Halt {
     ///
     /// # Errors
     /// The state folder cannot be written.
-    pub fn call(folder: &StateFolder, reason: &str, now: Timestamp) -> Result<(), HaltError> {
+    pub fn call(folder: &StateFolder, reason: &str, by: &str, now: Timestamp) -> Result<(), HaltError> {
         let path = Self::file(folder);
         let failed = |source| HaltError { path: path.clone(), source };
-        let halt = Self { reason: reason.to_owned(), since: now };
+        let halt = Self { reason: reason.to_owned(), since: now, by: Some(by.to_owned()) };
         std::fs::create_dir_all(folder.path()).map_err(failed)?;
         // Renamed into place: whoever is woken reads all of it.
         let draft = path.with_extension("draft");
-        let text = serde_json::to_vec(&halt).expect("two texts are JSON");
+        let text = serde_json::to_vec(&halt).expect("three texts are JSON");
         std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path)).map_err(failed)
     }
 
@@ -62,12 +72,22 @@ impl Halt {
     /// Whether halt is called. A file that cannot be read halts too.
     pub fn called(folder: &StateFolder) -> Option<Self> {
         let unreadable =
-            |error: String| Self { reason: format!("the halt file: {error}"), since: Timestamp::UNIX_EPOCH };
+            |error: String| Self { reason: format!("the halt file: {error}"), since: Timestamp::UNIX_EPOCH, by: None };
         match std::fs::read(Self::file(folder)) {
             Ok(text) => Some(serde_json::from_slice(&text).unwrap_or_else(|error| unreadable(error.to_string()))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => Some(unreadable(error.to_string())),
         }
+    }
+
+    /// What they said, who and when, and what ends it: all that somebody whose run is refused needs.
+    pub fn in_words(&self) -> String {
+        let by = self.by.as_deref().map(|by| format!("by {by} ")).unwrap_or_default();
+        // Of a file that cannot be read nobody knows when.
+        let is_known = self.since != Timestamp::UNIX_EPOCH;
+        let called =
+            if is_known { format!(" (called {by}at {})", self.since.strftime("%F %TZ")) } else { String::new() };
+        format!("{}{called}; `squall resume` lets runs begin again", self.reason)
     }
 }
 
@@ -129,11 +149,29 @@ mod tests {
         let folder = StateFolder::of(Some(folder.path()));
         let mut watch = HaltWatch::start(&folder).unwrap();
         std::fs::write(folder.path().join("unrelated"), "x").unwrap();
-        Halt::call(&folder, "the site is down", Timestamp::UNIX_EPOCH).unwrap();
+        let now = "2026-11-22T05:00:00.123456789Z".parse().unwrap();
+        Halt::call(&folder, "the site is down", "ada on laptop", now).unwrap();
         let halt = tokio::time::timeout(Duration::from_secs(5), watch.called()).await.unwrap();
-        assert_eq!(halt.reason, "the site is down");
+        assert_eq!(
+            halt.in_words(),
+            "the site is down (called by ada on laptop at 2026-11-22 05:00:00Z); `squall resume` lets runs begin again"
+        );
         assert!(Halt::lift(&folder).unwrap());
         assert!(!Halt::lift(&folder).unwrap());
         assert_eq!(Halt::called(&folder), None);
+    }
+
+    #[test]
+    fn a_halt_of_an_earlier_squall_and_a_broken_one_still_halt() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = StateFolder::of(Some(folder.path()));
+        for (text, words) in [
+            (r#"{"reason":"release","since":"2026-11-22T05:00:00Z"}"#, "release (called at 2026-11-22 05:00:00Z); "),
+            ("{", "the halt file: "),
+        ] {
+            std::fs::write(folder.path().join("halt"), text).unwrap();
+            let said = Halt::called(&folder).unwrap().in_words();
+            assert!(said.starts_with(words) && said.ends_with("`squall resume` lets runs begin again"), "{said}");
+        }
     }
 }

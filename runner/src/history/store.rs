@@ -87,6 +87,21 @@ pub enum StoreError {
     Stuck(&'static str),
 }
 
+impl StoreError {
+    /// What this user cannot write, or cannot reach at all.
+    pub fn out_of_reach(&self) -> Option<&Path> {
+        use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+        match self {
+            Self::Folder { path, .. } => Some(path),
+            Self::Database { path, source } => {
+                let code = source.sqlite_error_code()?;
+                matches!(code, CannotOpen | PermissionDenied | ReadOnly).then_some(path)
+            }
+            Self::Unreadable { .. } | Self::Newer { .. } | Self::Stuck(_) => None,
+        }
+    }
+}
+
 /// One run in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunLine {

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub struct Lines<W> {
     out: W,
     phase: Option<Phase>,
+    /// Whether anything has been watched: without it claims settle only because the run is over.
+    watched: bool,
     faults: BTreeMap<StepName, Option<usize>>,
     settled: BTreeMap<ClaimName, Outcome>,
 }
@@ -22,7 +24,7 @@ pub struct Lines<W> {
 impl<W: Write> Lines<W> {
     /// Nothing has been said yet.
     pub fn new(out: W) -> Self {
-        Self { out, phase: None, faults: BTreeMap::new(), settled: BTreeMap::new() }
+        Self { out, phase: None, watched: false, faults: BTreeMap::new(), settled: BTreeMap::new() }
     }
 
     /// Writes what changed.
@@ -30,11 +32,14 @@ impl<W: Write> Lines<W> {
         self.gone(elapsed, progress);
         if self.phase != Some(progress.phase) {
             self.phase = Some(progress.phase);
-            let left = words::left(progress).filter(|_| progress.phase != Phase::Done);
-            let left = left.map(|left| format!(" ({left})")).unwrap_or_default();
+            let left = words::left(progress).map(|left| format!(" ({left})")).unwrap_or_default();
             self.note(elapsed, &format!("{}{left}", words::phase(progress.phase)));
         }
         self.on(elapsed, progress);
+        self.watched |= matches!(progress.phase, Phase::Baseline | Phase::Method);
+        if !self.watched {
+            return;
+        }
         for claim in &progress.claims {
             let Some(Judged::Settled { outcome, .. }) = &claim.judged else { continue };
             if words::is_news(claim) && self.settled.insert(claim.name.clone(), *outcome) != Some(*outcome) {
@@ -75,6 +80,20 @@ mod tests {
     use super::*;
     use squall_experiments::claim::Role;
     use squall_experiments::engine::{ClaimProgress, FaultProgress};
+
+    #[test]
+    fn a_run_that_never_began_says_nothing_of_its_claims() {
+        let mut out = Vec::new();
+        let mut lines = Lines::new(&mut out);
+        let never =
+            Judged::Settled { outcome: Outcome::Inconclusive, reason: "it never ran".to_owned(), measure: None };
+        lines.show(Duration::ZERO, &progress(Phase::Preflight, 75, 0, None));
+        lines.show(Duration::from_secs(1), &progress(Phase::Revert, 0, 0, None));
+        lines.show(Duration::from_secs(2), &progress(Phase::Done, 0, 0, Some(never)));
+        let said = String::from_utf8(out).unwrap();
+        assert!(!said.contains("0 s left"), "no bound is better than one that is nothing: {said}");
+        assert!(said.ends_with("done\n") && !said.contains("breaker-opens"), "{said}");
+    }
 
     fn progress(phase: Phase, left: u64, on: usize, judged: Option<Judged>) -> Progress {
         let claim = |name: &str, role, judged| ClaimProgress { name: name.parse().unwrap(), role, judged };

@@ -24,9 +24,9 @@ pub(super) fn phase(phase: Phase) -> &'static str {
     }
 }
 
-/// How long at most, in whole seconds.
+/// How long at most, in whole seconds; nothing where the plan's time is used up, as while reverting early.
 pub(super) fn left(progress: &Progress) -> Option<String> {
-    let seconds = progress.left?.as_secs_f64().ceil();
+    let seconds = progress.left.filter(|left| !left.is_zero() && progress.phase != Phase::Done)?.as_secs_f64().ceil();
     Some(if seconds >= 60.0 {
         format!("at most {:.0} min {:.0} s left", (seconds / 60.0).floor(), seconds % 60.0)
     } else {

@@ -43,7 +43,7 @@ impl Ground {
     /// Asks everything that is needed. Answers with one of the preflight events.
     pub(super) async fn preflight(&self) -> Event {
         if let Some(halt) = Halt::called(&self.folder) {
-            return Event::PreflightFailed(PreflightFailure::Halted { reason: halt.reason });
+            return Event::PreflightFailed(PreflightFailure::Halted { reason: halt.in_words() });
         }
         let mut found = Found::default();
         if !self.placebo {

@@ -130,7 +130,7 @@ async fn sleep(wake: Option<Duration>) {
 
 async fn called(halt: &mut Option<HaltWatch>) -> Event {
     let Some(watch) = halt else { return std::future::pending().await };
-    let reason = watch.called().await.reason;
+    let reason = watch.called().await.in_words();
     *halt = None;
     Event::AbortRequested(AbortCause::Halt { reason })
 }

@@ -13,11 +13,20 @@ fn a_run_that_goes_well_passes_and_its_report_is_kept() {
     assert!(said.stdout.contains("squall run hold.yaml --seed 7"), "{said:#?}");
     assert_eq!(world.state_of_victim(), 'S');
     let [page] = world.reports_in("out").try_into().expect("one run, one report");
-    let html = std::fs::read_to_string(page).unwrap();
+    let html = std::fs::read_to_string(&page).unwrap();
     assert!(html.contains("host-goes-on"));
     assert!(std::fs::read_to_string(world.path("out/index.html")).unwrap().contains("1 experiment ran"));
-    world.squall(&["runs"]).exits(0, "passed");
+    let json = std::fs::read_to_string(page.with_extension("json")).unwrap();
+    let runs = world.squall(&["runs"]).exits(0, "passed");
+    let objects = world.squall(&["runs", "--json"]).exits(0, "passed");
     world.squall(&["report", "last"]).exits(0, "PASSED");
+    for text in [said.stdout, said.stderr, html, json, runs.stdout, objects.stdout] {
+        let times = text.split(|letter: char| letter.is_whitespace() || "\"<>,".contains(letter));
+        let times = times.filter(|word| word.starts_with("20") && word.contains('T') && word.ends_with('Z'));
+        for time in times {
+            assert!(time.len() <= "2026-11-22T05:00:00.000Z".len(), "nobody reads nanoseconds: {time}");
+        }
+    }
 }
 
 #[test]
@@ -47,6 +56,22 @@ fn a_history_that_cannot_be_written_stops_a_run_before_it_begins() {
 }
 
 #[test]
+fn a_history_that_is_out_of_reach_is_named_with_what_to_do() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    // No folder can be made below a file, whoever tries.
+    world.write("squall.yaml", "history: inventory.yaml/state\n");
+    for words in [["halt", "now"].as_slice(), &["run", "hold.yaml", "--yes"]] {
+        let said = world.squall(words).exits(4, "inventory.yaml/state");
+        for fix in ["run this as its owner", "`history: FOLDER` in squall.yaml", "SQUALL_HISTORY=FOLDER"] {
+            assert!(said.stderr.contains(fix), "{fix}: {said:#?}");
+        }
+    }
+    let moved = world.command(&["halt", "now"]).env("SQUALL_HISTORY", world.path("state")).output().unwrap();
+    assert!(moved.status.success(), "{moved:?}");
+}
+
+#[test]
 fn a_signal_reverts_and_reports_and_a_second_one_changes_nothing() {
     let world = World::new();
     world.pause("hold", "120s");
@@ -64,10 +89,15 @@ fn halt_ends_a_live_run_and_lets_none_begin() {
     world.pause("hold", "120s");
     let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
     until("the victim is held", || world.state_of_victim() == 't');
-    world.squall(&["halt", "the site is down"]).exits(0, "halted");
+    let halted = world.command(&["halt", "the site is down"]).env("SUDO_USER", "ada").output().unwrap();
+    assert!(halted.status.success(), "{halted:?}");
     running.end().exits(5, "the site is down");
     assert_eq!(world.state_of_victim(), 'S');
-    world.squall(&["run", "hold.yaml", "--yes"]).exits(5, "the site is down");
+    let refused = world.squall(&["run", "hold.yaml", "--yes"]).exits(5, "the site is down");
+    for words in ["called by ada on ", "`squall resume`"] {
+        assert!(refused.stdout.contains(words), "{words}: {refused:#?}");
+    }
+    assert!(!refused.stdout.contains("host-goes-on"), "nothing was judged, so no claim is shown: {refused:#?}");
     world.squall(&["resume"]).exits(0, "may begin again");
 }
 

@@ -28,6 +28,43 @@ fn files_that_are_no_experiments_are_refused() {
 }
 
 #[test]
+fn check_reads_folders_and_settings_and_says_what_run_will_refuse() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    let said = world.squall(&["check", "."]).exits(0, "3 files: 0 errors, 2 warnings\n");
+    assert!(!said.stderr.contains("refuse"), "{said:#?}");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    world.write("later.yaml", &text.replace("pause: {}", "cpu: {load: 80%}"));
+    let said = world.squall(&["check", "later.yaml"]).exits(0, "1 file: 0 errors, 2 warnings, 1 note\n");
+    assert!(said.stderr.contains("`plan` and `run` will refuse what 1 note names"), "{said:#?}");
+    for command in ["plan", "run"] {
+        let said = world.squall(&[command, "later.yaml"]).exits(2, "error[SQ0901]");
+        assert_eq!(said.stderr.matches("SQ0901").count(), 1, "once: {said:#?}");
+        world.squall(&[command, "."]).exits(2, "`.` is a folder: name its files, such as `./*.yaml`");
+    }
+    std::fs::create_dir(world.path("empty")).unwrap();
+    world.squall(&["check", "empty"]).exits(2, "there is no .yaml file in the folder `empty`");
+    world.write("squall.yaml", "- prometheus\n");
+    let said = world.squall(&["check", "hold.yaml", "squall.yaml"]).exits(2, "squall.yaml:1:1");
+    assert!(said.stderr.contains("settings are a map, such as"), "{said:#?}");
+    world.squall(&["plan", "hold.yaml"]).exits(2, "squall.yaml:1:1");
+}
+
+#[test]
+fn a_problem_of_a_file_with_several_documents_is_said_once() {
+    let world = World::new();
+    world.pause("hold", "1");
+    let (inventory, hold) = (world.path("inventory.yaml"), world.path("hold.yaml"));
+    let text = [&inventory, &hold].map(|path| std::fs::read_to_string(path).unwrap()).join("---\n");
+    world.write("all.yaml", &text);
+    for command in ["check", "plan", "run"] {
+        let said = world.squall(&[command, "all.yaml"]).exits(2, "error[SQ0202]");
+        assert_eq!(said.stderr.matches("error[").count(), 1, "{said:#?}");
+        assert_eq!(said.stderr.matches("warning[SQ0801]").count(), 1, "{said:#?}");
+    }
+}
+
+#[test]
 fn a_parameter_without_value_is_named() {
     let world = World::new();
     world.pause("hold", "${length}");

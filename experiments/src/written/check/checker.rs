@@ -63,9 +63,12 @@ impl Checker<'_> {
 pub(in crate::written) fn not_yet(problems: &mut Problems, span: &Span, what: &str, purpose: Purpose) {
     let problem =
         problems.note(Code::NotYet, span, format!("{what} is read, but this version does not carry it out yet"));
+    problem.hint = Some(match purpose {
+        Purpose::Check => "`plan` and `run` refuse it: leave it out, or wait for a later version".into(),
+        Purpose::Run => "leave it out, or wait for a later version".into(),
+    });
     if purpose == Purpose::Run {
         problem.severity = Severity::Error;
-        problem.hint = Some("leave it out, or wait for a later version".into());
     }
 }
 

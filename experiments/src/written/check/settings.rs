@@ -6,7 +6,7 @@ use super::names::Names;
 use super::timeline::Timeline;
 use crate::name::{ParameterName, PlatformName};
 use crate::target::Selector;
-use crate::text::{Code, Entries, Problem, Problems, SourceFile, Spot, Value, decode, documents};
+use crate::text::{Code, Entries, Place, Problem, Problems, SourceFile, Spot, Value, decode, documents};
 use crate::unit::Percent;
 use crate::written::Purpose;
 use crate::written::experiment::Limits as WrittenLimits;
@@ -122,19 +122,28 @@ pub struct AgentFiles {
     pub key_file: PathBuf,
 }
 
-/// Reads a file of settings; an empty one says nothing, and that is fine.
+/// What settings look like, for who gives something else.
+const EXAMPLE: &str = "settings are a map, such as `prometheus: {url: \"http://prometheus.example:9090\"}`";
+
+/// Reads a file of settings. An empty one is an error: whoever names an environment means one.
 pub fn read_settings(file: &SourceFile) -> (Option<Settings>, Vec<Problem>) {
     let mut problems = Problems::of(0);
     let roots = documents(&file.text, &mut problems);
-    problems.found.retain(|problem| problem.code != Code::Empty);
     if let Some(second) = roots.get(1) {
         let first = second.span.start..second.span.start + 1;
         problems.note(Code::WrongShape, &first, "settings are one document, and here begins a second");
     }
     let settings = match roots.first() {
         Some(root) => decode::<SettingsFile>(root, &mut problems).and_then(|written| settings(&written, &mut problems)),
-        None => Some(Settings::default()),
+        None => None,
     };
+    for problem in &mut problems.found {
+        let is_all =
+            roots.first().is_some_and(|root| problem.place == Some(Place { file: 0, span: root.span.clone() }));
+        if problem.code == Code::Empty || (problem.code == Code::WrongShape && is_all) {
+            problem.hint = Some(EXAMPLE.to_owned());
+        }
+    }
     let mut found = problems.into_found();
     Problem::sort(&mut found);
     let is_fine = !found.iter().any(Problem::is_error);
