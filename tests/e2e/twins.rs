@@ -128,8 +128,9 @@ fn a_fault_that_does_nothing_proves_nothing(town: &World) {
     });
 }
 
+/// The run must have ended without proof, because of this fault.
 #[track_caller]
-fn not_seen_to_bite(ran: &Ran, step: &str) {
+pub fn not_seen_to_bite(ran: &Ran, step: &str) {
     ran.ended_with(3, "what does not bite proves nothing");
     let witnesses = ran.report()["witnesses"].as_array().unwrap();
     let witness = witnesses.iter().find(|witness| witness["step"] == step).expect("every fault has a witness");
