@@ -51,6 +51,7 @@ impl Agents {
             events: self.events.clone(),
             own: send.clone(),
             faults: HashMap::new(),
+            ours: BTreeSet::new(),
             contact: Instant::now(),
             renew_at: Instant::now(),
             lost: false,
@@ -124,6 +125,8 @@ struct Session {
     own: UnboundedSender<Message>,
     /// Only faults that are not known to be gone.
     faults: HashMap<FaultId, Held>,
+    /// Every fault that was asked for here. Nodes may share one agent, and each session hears all its reports.
+    ours: BTreeSet<FaultId>,
     contact: Instant,
     renew_at: Instant,
     lost: bool,
@@ -155,6 +158,9 @@ impl Session {
             Message::Revert(fault) => self.revert(fault),
             Message::Report(fault, event) => {
                 self.touch();
+                if !self.ours.contains(&fault) {
+                    return;
+                }
                 match &event {
                     AgentEvent::On { .. } | AgentEvent::Seen { .. } | AgentEvent::RevertFailed { .. } => {
                         if let Some(held) = self.faults.get_mut(&fault) {
@@ -227,6 +233,7 @@ impl Session {
         self.wake(lease);
         let (link, fence, own) = (Arc::clone(&self.link), self.fence.clone(), self.own.clone());
         let fault = order.id.clone();
+        self.ours.insert(fault.clone());
         let delivery = self.tasks.spawn(async move {
             let mut pause = FIRST_PAUSE;
             loop {
@@ -244,6 +251,7 @@ impl Session {
     fn revert(&mut self, fault: FaultId) {
         let lease = self.shortest_lease().unwrap_or_default();
         self.wake(lease);
+        self.ours.insert(fault.clone());
         let new = Held { lease, known: false, delivery: None, reverting: false };
         let held = self.faults.entry(fault.clone()).or_insert(new);
         if std::mem::replace(&mut held.reverting, true) {
