@@ -177,6 +177,7 @@ impl SimulatedWorld {
                 values,
                 leaves: Vec::new(),
                 scraped: Vec::new(),
+                unheard: Vec::new(),
                 warnings: Vec::new(),
             };
             self.step(Event::Observed { watch: name, chunk: Box::new(chunk) });
