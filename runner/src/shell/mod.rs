@@ -7,6 +7,7 @@ mod actions;
 mod agents;
 #[cfg(test)]
 mod agents_tests;
+pub(crate) mod foresight;
 mod ground;
 mod launch;
 mod observer;
