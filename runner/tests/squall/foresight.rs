@@ -34,10 +34,9 @@ fn what_the_agent_would_refuse_is_known_before_the_baseline() {
         assert!(planned.stdout.contains("hits victim"), "the plan is worth reading: {planned:#?}");
         assert!(planned.stderr.contains("hold.yaml:3:"), "with its place: {planned:#?}");
         let began = Instant::now();
-        let ran = world.squall(&["run", "hold.yaml", "--yes"]).exits(code, "ERROR");
+        let ran = world.squall(&["run", "hold.yaml", "--yes"]).exits(code, words);
         assert!(began.elapsed() < BEFORE_A_BASELINE && !ran.stderr.contains("baseline:"), "{ran:#?}");
-        let unwrapped = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(unwrapped.contains("hold.yaml:3:") && unwrapped.contains(words), "with its place: {ran:#?}");
+        assert!(ran.stdout.contains("hold.yaml:3:"), "with its place: {ran:#?}");
         assert_eq!(world.state_of_victim(), 'S');
     }
     let world = with("pause: {process: nginx}", "PIDFILE");
