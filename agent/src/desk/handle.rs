@@ -45,7 +45,8 @@ type Considered = Result<String, Refusal>;
 pub(super) struct Found {
     pub instance: InstanceName,
     pub holds: BTreeSet<Hold>,
-    pub backend: String,
+    /// By what; or why not, if nobody else holds it.
+    pub backend: Considered,
 }
 
 /// Who calls, for the audit line.
@@ -133,7 +134,7 @@ impl DeskHandle {
 fn look(order: &Order) -> Result<Found, Refusal> {
     check_version(order)?;
     let Target { instance, holds, before: _ } = take_hold(order)?;
-    let backend = Fault::foresee(order, &instance)?;
+    let backend = Fault::foresee(order, &instance);
     Ok(Found { instance: order.instance.clone(), holds, backend })
 }
 

@@ -180,7 +180,7 @@ impl Desk {
                 self.last_call = BootTime::now();
                 let free = |found: Found| {
                     self.leases.may_take(run.as_ref(), &found.instance, &found.holds)?;
-                    Ok(found.backend)
+                    found.backend
                 };
                 drop(answer.send(found.into_iter().map(|found| found.and_then(free)).collect()));
             }

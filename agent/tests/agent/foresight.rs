@@ -86,6 +86,8 @@ async fn what_another_run_holds_or_another_tracer_has_is_foreseen() {
         assert!(refusal.kind == RefusalKind::Overlap && refusal.reason.contains("run `r`"), "{refusal:?}");
     }
     assert_eq!(foreseen(&client, Some("r"), again(kill(false))).await, Ok("pidfd".to_owned()), "it is its own");
+    let other = foreseen(&client, Some("other"), again(pause())).await.unwrap_err();
+    assert_eq!(other.kind, RefusalKind::Overlap, "whose it is says more than that it is traced: {other:?}");
     let refusal = foreseen(&client, Some("r"), again(pause())).await.unwrap_err();
     assert!(refusal.kind == RefusalKind::Unsupported && refusal.reason.contains("one tracer only"), "{refusal:?}");
 }

@@ -80,6 +80,14 @@ impl AgentLink for Scripted {
         async { Err(LinkError("it is a script".to_owned())) }.boxed()
     }
 
+    fn consider(
+        &self,
+        _: Option<RunId>,
+        _: Vec<Order>,
+    ) -> BoxFuture<'_, Result<Vec<Result<String, Refusal>>, LinkError>> {
+        async { Err(LinkError("it is a script".to_owned())) }.boxed()
+    }
+
     fn inject(&self, _: Fence, order: Order) -> BoxFuture<'_, Result<Result<FaultStatus, Refusal>, LinkError>> {
         async move {
             self.call("inject").await?;

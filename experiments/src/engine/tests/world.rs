@@ -330,6 +330,6 @@ pub(super) fn evidence(fault: &OrderFault) -> Evidence {
             restarts: 0,
             failed: Vec::new(),
         },
-        OrderFault::Pause { .. } => Evidence::Paused { held: 2, threads: 2 },
+        OrderFault::Pause { .. } => Evidence::Paused { held: 2, threads: 2, died: 0 },
     }
 }
