@@ -125,3 +125,28 @@ fn an_interrupt_is_for_the_command_and_not_for_the_parts() {
     assert_eq!(lines.next().as_deref(), Some("reverted"));
     assert_eq!(lab.wait().unwrap().code(), Some(5), "its exit code comes through, so no part has died");
 }
+
+#[test]
+fn what_a_run_in_a_world_says_to_run_again_can_be_run_as_it_stands() {
+    let _turn = turn(1);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    let experiment = "apiVersion: squall.dev/v1\nkind: Experiment\nmetadata: {name: again}\nspec:\n  \
+        title: this host goes on while a backend stands still\n  method:\n    - name: still\n      \
+        inject: {pause: {}}\n      into: {names: [backend-z1]}\n      for: 3s\n  expect:\n    - name: goes-on\n      \
+        exec: {command: [\"true\"]}\n      every: 250ms\n      is: 0\n      during: still\n";
+    std::fs::write(folder.path().join("mine/again.yaml"), experiment).unwrap();
+    let mut lab = Command::new(lab_binary().unwrap());
+    // The file is where the person is, not where the world is.
+    lab.args(["up", "--scenario", "zones", "--", "squall", "run", "mine/again.yaml", "--yes", "--seed", "7"]);
+    let first = lab.current_dir(folder.path()).stdin(Stdio::null()).output().unwrap();
+    let report = String::from_utf8(first.stdout).unwrap();
+    assert!(first.status.success(), "{report}{}", String::from_utf8_lossy(&first.stderr));
+    let again = report.lines().find_map(|line| line.strip_prefix("again: ")).expect("it says how");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", again]).current_dir("/").stdin(Stdio::null());
+    let second = shell.output().unwrap();
+    let told = String::from_utf8(second.stdout).unwrap();
+    assert!(second.status.success() && told.contains("PASSED"), "{again}: {told}");
+    assert!(told.contains(&format!("again: {again}\n")), "and says the same: {told}");
+}

@@ -43,6 +43,8 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 /// A running world. Dropping it ends it.
 #[derive(Debug)]
 pub struct World {
+    scenario: Scenario,
+    twin: Twin,
     directory: PathBuf,
     temporary: Option<TempDir>,
     unshare: Child,
@@ -88,7 +90,7 @@ impl World {
         let requests = unshare.stdin.take();
         let replies = read_replies(unshare.stdout.take().expect("stdout is piped: asked for above"));
         let line = Mutex::new(Line { requests, replies });
-        let mut world = Self { directory, temporary, unshare, first_process: 0, line };
+        let mut world = Self { scenario, twin, directory, temporary, unshare, first_process: 0, line };
         match world.line().reply(START_WITHIN).context("wait for the world to be ready")? {
             Reply::Ready => {}
             Reply::Failed(why) => bail!("build world `{scenario}`: {why}"),
@@ -121,7 +123,14 @@ impl World {
         let mut command = Command::new(lab_binary()?);
         command.args(["enter", "--world", &self.first_process.to_string(), "--dir"]).arg(&self.directory).arg("--");
         command.args(words.into_iter().map(|word| word.as_ref().to_owned()));
+        command.env("SQUALL_AGAIN", self.again()?);
         Ok(command)
+    }
+
+    /// How `squall` is called again from outside, in a new world like this one: this one is gone by then.
+    fn again(&self) -> Result<String> {
+        let twin = if self.twin == Twin::Broken { " --twin" } else { "" };
+        Ok(format!("{} up --scenario {}{twin} -- squall", lab_binary()?.display(), self.scenario))
     }
 
     /// Runs a command in the world to its end.

@@ -157,12 +157,13 @@ fn row(record: &Record) -> Row {
         .collect();
     // Named, so that what is shown adds up to the number of claims that the reason speaks of.
     if !quiet.is_empty() {
+        let names: Vec<&str> = quiet.iter().map(|claim| claim.claim.name.as_str()).collect();
         measures.push(Measured {
             mark: "✓",
             word: "passed".to_owned(),
             class: "passed",
-            name: format!("{} more held", quiet.len()),
-            measure: quiet.iter().map(|claim| claim.claim.name.as_str()).collect::<Vec<_>>().join(", "),
+            name: format!("{} more held: {}", quiet.len(), names.join(", ")),
+            measure: String::new(),
         });
     }
     if let Some(back) = view.judgement().and_then(|judgement| judgement.recovery.as_ref()) {

@@ -4,8 +4,10 @@
 //! escapes it, and charts are built from elements whose text and attributes are escaped where they
 //! are written ([`svg`]). Besides charts only sentences are marked as safe, whose words in backticks
 //! become code after everything has been escaped ([`prose`]).
+mod axes;
 mod chart;
 mod index;
+mod key;
 mod page;
 mod prose;
 mod scale;

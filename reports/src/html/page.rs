@@ -1,6 +1,7 @@
 //! The page's content: a view put into the words and drawings that the template lays out.
 
-use super::chart::{Chart, Window, chart};
+use super::chart::{Chart, chart};
+use super::key::Window;
 use super::prose::{harmless, prose};
 use super::timeline::timeline;
 use crate::view::{ClaimView, FaultView, LogLine, Span, StepView, View, WatchView};

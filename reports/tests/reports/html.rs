@@ -114,6 +114,19 @@ fn every_page_is_well_formed_and_needs_nothing_else() {
     }
 }
 
+#[test]
+fn a_phone_is_given_drawings_of_its_own_and_no_name_is_there_twice() {
+    for (name, record) in samples::all() {
+        let page = html(&record);
+        let drawings = |class: &str| page.matches(&format!("<svg class=\"{class}\"")).count();
+        assert_eq!(drawings("chart"), drawings("chart narrow"), "{name}");
+        assert_eq!((drawings("chart timeline"), drawings("chart narrow timeline")), (1, 1), "{name}");
+        let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|part| part.split('"').next()).collect();
+        let different: std::collections::BTreeSet<&&str> = ids.iter().collect();
+        assert_eq!(ids.len(), different.len(), "{name}: {ids:?}");
+    }
+}
+
 /// Puts the nasty text wherever a text may stand.
 fn poisoned(mut record: Record) -> Record {
     let nasty = || NASTY.to_owned();

@@ -34,7 +34,7 @@ pub(super) enum Command {
     #[command(after_help = "\
 Examples:
   squall check breaker.yaml
-  squall check experiments/             every .yaml file in the folder, and a squall.yaml as settings
+  squall check experiments/             every .yaml file in it, squall.yaml as settings
   helm template shop | squall check -
   squall check --format json experiments/*.yaml
 
@@ -72,6 +72,9 @@ Examples:
   squall run breaker.yaml                            ask, run, judge
   squall run *.yaml --yes --report out --json        as a gate: the worst verdict is the exit code
   squall run breaker.yaml --placebo                  the same without the fault: what still passes proves nothing
+
+A report ends with the command that runs it again. SQUALL_AGAIN says how that command calls squall,
+where something else starts it: SQUALL_AGAIN='ssh gate squall'.
 
 Exit codes:
   0 passed   1 failed   2 bad input, nothing was touched   3 inconclusive

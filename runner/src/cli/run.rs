@@ -218,7 +218,9 @@ fn run_id(clock: &RunClock) -> RunId {
 
 /// The command that runs it again, with the same choices.
 fn again<'a>(arguments: &RunArguments, files: impl Iterator<Item = &'a Path>, seed: u64) -> String {
-    let mut words = vec!["squall".to_owned(), "run".to_owned()];
+    // Who starts `squall` by something else, as the lab does, says by what.
+    let squall = std::env::var("SQUALL_AGAIN").ok().filter(|words| !words.is_empty());
+    let mut words = vec![squall.unwrap_or_else(|| "squall".to_owned()), "run".to_owned()];
     words.extend(files.map(|file| quoted(&file.display().to_string())));
     for (name, value) in &arguments.what.set {
         words.extend(["--set".to_owned(), quoted(&format!("{name}={value}"))]);

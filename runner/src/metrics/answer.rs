@@ -274,3 +274,16 @@ impl Alerts {
 pub(super) struct BuildInfo {
     pub(super) version: String,
 }
+
+/// `/api/v1/status/flags`
+#[derive(Deserialize)]
+pub(super) struct Flags {
+    #[serde(rename = "query.lookback-delta")]
+    lookback_delta: Option<String>,
+}
+
+impl Flags {
+    pub(super) fn lookback(&self) -> Result<Option<Duration>, String> {
+        self.lookback_delta.as_deref().map(duration).transpose()
+    }
+}

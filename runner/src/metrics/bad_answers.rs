@@ -207,6 +207,7 @@ async fn scrape_intervals_rules_and_alerts_are_read() {
             r#"{"groups":[{"name":"g","rules":[{"name":"bad","health":"err","lastError":"many-to-many","type":"recording"},
                {"name":"good","health":"ok","type":"alerting","lastEvaluation":"1970-01-01T00:00:02.5Z","alerts":[]}]}]}"#,
         ),
+        ("/api/v1/status/flags", r#"{"query.lookback-delta":"1m30s","query.timeout":"2m"}"#),
         (
             "/api/v1/alerts",
             r#"{"alerts":[{"labels":{"alertname":"Down","job":"shop"},"state":"firing"},{"labels":{"alertname":"Soon"},"state":"pending"}]}"#,
@@ -218,6 +219,7 @@ async fn scrape_intervals_rules_and_alerts_are_read() {
     let prometheus = client(&server.uri());
     let targets = prometheus.targets().await.unwrap();
     assert_eq!((targets[0].interval, targets[0].timeout), (Duration::from_millis(500), Duration::from_secs(90)));
+    assert_eq!(prometheus.lookback().await.unwrap(), Some(Duration::from_secs(90)));
     assert_eq!(prometheus.sick_rules().await.unwrap()[0].error, "many-to-many");
     let rules = prometheus.rules().await.unwrap();
     assert_eq!((rules[0].kind, rules[0].healthy, rules[0].evaluated), (RuleKind::Recording, false, None));

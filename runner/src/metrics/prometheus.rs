@@ -4,7 +4,7 @@
 //! closed at their beginning in Prometheus 2 and open in 3: one millisecond more is asked for and cut
 //! off here, so both give `(from, until]`.
 
-use super::answer::{Alerts, BuildInfo, Found, Rules, Targets, decode};
+use super::answer::{Alerts, BuildInfo, Flags, Found, Rules, Targets, decode};
 use super::client::{Access, ClientError, http_client, read};
 use super::{Answer, FiringAlert, MetricError, MetricSource, RuleState, RuleTrouble, ScrapeTarget};
 use crate::chain;
@@ -202,6 +202,14 @@ impl MetricSource for Prometheus {
 
     fn version(&self) -> BoxFuture<'_, Result<String, MetricError>> {
         async { Ok(self.ask::<BuildInfo>("/api/v1/status/buildinfo", None).await?.0.version) }.boxed()
+    }
+
+    fn lookback(&self) -> BoxFuture<'_, Result<Option<Duration>, MetricError>> {
+        async {
+            let (flags, _) = self.ask::<Flags>("/api/v1/status/flags", None).await?;
+            flags.lookback().map_err(|reason| self.broken(reason))
+        }
+        .boxed()
     }
 
     fn targets(&self) -> BoxFuture<'_, Result<Vec<ScrapeTarget>, MetricError>> {

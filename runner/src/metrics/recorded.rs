@@ -19,6 +19,8 @@ pub struct Recorded {
     pub series: BTreeMap<String, Vec<Series>>,
     /// What every question fails with, while there is something.
     pub failure: Mutex<Option<MetricError>>,
+    /// How long a sample stands for its series.
+    pub lookback: Option<Duration>,
     /// What is scraped.
     pub targets: Vec<ScrapeTarget>,
     /// Rules that do not evaluate.
@@ -96,6 +98,10 @@ impl MetricSource for Recorded {
 
     fn version(&self) -> BoxFuture<'_, Result<String, MetricError>> {
         async { Ok("recorded".to_owned()) }.boxed()
+    }
+
+    fn lookback(&self) -> BoxFuture<'_, Result<Option<Duration>, MetricError>> {
+        async { Ok(self.lookback) }.boxed()
     }
 
     fn targets(&self) -> BoxFuture<'_, Result<Vec<ScrapeTarget>, MetricError>> {

@@ -41,6 +41,9 @@ pub trait MetricSource: Send + Sync {
     /// Its version.
     fn version(&self) -> BoxFuture<'_, Result<String, MetricError>>;
 
+    /// How long a sample stands for its series where no newer one follows; `None`: it does not say.
+    fn lookback(&self) -> BoxFuture<'_, Result<Option<Duration>, MetricError>>;
+
     /// What it scrapes, and how often.
     fn targets(&self) -> BoxFuture<'_, Result<Vec<ScrapeTarget>, MetricError>>;
 

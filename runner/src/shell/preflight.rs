@@ -2,7 +2,7 @@
 
 use super::Ground;
 use super::foresight;
-use super::sampling::query_facts;
+use super::sampling::{query_facts, seen_too_briefly};
 use crate::history::Halt;
 use crate::metrics::{MetricError, MetricSource, ScrapeTarget};
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +29,14 @@ struct Watched<'a> {
     name: WatchName,
     source: &'a Source,
     platform: Option<&'a PlatformName>,
+    /// Judged by what counters added up to: on raw samples.
+    totals: bool,
+}
+
+/// What a metric source says of itself.
+struct About {
+    targets: Vec<ScrapeTarget>,
+    lookback: Option<Duration>,
 }
 
 /// What is found on the way.
@@ -119,7 +127,7 @@ impl Ground {
     }
 
     async fn ask_sources(&self, found: &mut Found) {
-        let mut targets: BTreeMap<String, Option<Vec<ScrapeTarget>>> = BTreeMap::new();
+        let mut asked: BTreeMap<String, Option<About>> = BTreeMap::new();
         for watched in watched(&self.experiment) {
             let query = match watched.source {
                 Source::Query(query) => query,
@@ -136,18 +144,21 @@ impl Ground {
                 found.missing.push(reason);
                 continue;
             };
-            if !targets.contains_key(key) {
-                let scraped = found.ask_source(key, source).await;
-                targets.insert(key.clone(), scraped);
+            if !asked.contains_key(key) {
+                let about = found.ask_source(key, source).await;
+                asked.insert(key.clone(), about);
             }
             // A source that does not answer has been named already.
-            let Some(Some(scraped)) = targets.get(key) else { continue };
-            match query_facts(source.as_ref(), scraped, query, &self.run, self.seed).await {
+            let Some(Some(about)) = asked.get(key) else { continue };
+            match query_facts(source.as_ref(), &about.targets, query, &self.run, self.seed).await {
                 Ok(None) => found.missing.push(format!(
                     "`{}` cannot be watched: Prometheus scrapes nothing, and there are no samples",
                     watched.name
                 )),
                 Ok(Some(facts)) => {
+                    let lookback = about.lookback.filter(|_| !watched.totals);
+                    let brief = lookback.and_then(|lookback| seen_too_briefly(query, facts.sampling, lookback));
+                    found.missing.extend(brief.map(|why| format!("`{}` cannot be watched: {why}", watched.name)));
                     found.sampling.insert(watched.name, facts.sampling);
                     found.notes.extend(facts.notes);
                     found.missing.extend(facts.stale);
@@ -170,8 +181,8 @@ impl Ground {
 }
 
 impl Found {
-    /// Asks a metric source about itself; what it scrapes, if it answers.
-    async fn ask_source(&mut self, name: &str, source: &Arc<dyn MetricSource>) -> Option<Vec<ScrapeTarget>> {
+    /// Asks a metric source about itself, if it answers.
+    async fn ask_source(&mut self, name: &str, source: &Arc<dyn MetricSource>) -> Option<About> {
         let skew = match skew(source.as_ref()).await {
             Ok(skew) => skew,
             Err(error) => {
@@ -203,7 +214,8 @@ impl Found {
         );
         let firing = source.firing().await.unwrap_or_default();
         self.notes.extend(firing.into_iter().map(|alert| format!("the alert `{}` fires already", alert.name)));
-        Some(targets)
+        let lookback = source.lookback().await.ok().flatten();
+        Some(About { targets, lookback })
     }
 }
 
@@ -263,6 +275,7 @@ fn watched(experiment: &Experiment) -> Vec<Watched<'_>> {
         name: WatchName(claim.name.to_string()),
         source: &claim.source,
         platform: claim.platform.as_ref(),
+        totals: matches!(claim.verb, Verb::Totals { .. }),
     });
     let steps = experiment.steps().into_iter().filter_map(|step| {
         let witness = match &step.kind {
@@ -270,12 +283,12 @@ fn watched(experiment: &Experiment) -> Vec<Watched<'_>> {
             StepKind::Perform(perform) => perform.witness.as_ref(),
             StepKind::WaitFor(wait) => {
                 let name = WatchName(step.name.as_ref()?.to_string());
-                return Some(Watched { name, source: &wait.source, platform: wait.platform.as_ref() });
+                return Some(Watched { name, source: &wait.source, platform: wait.platform.as_ref(), totals: false });
             }
             StepKind::Wait(_) | StepKind::Parallel(_) => None,
         }?;
         let name = WatchName(step.name.as_ref()?.to_string());
-        Some(Watched { name, source: &witness.source, platform: witness.platform.as_ref() })
+        Some(Watched { name, source: &witness.source, platform: witness.platform.as_ref(), totals: false })
     });
     claims.chain(steps).collect()
 }

@@ -69,6 +69,25 @@ pub(super) async fn query_facts(
     Ok(Some(facts))
 }
 
+/// Why a query has no value most of the time: a sample stands for its series only as long as Prometheus looks back.
+///
+/// A lookback that is too long needs no word here: what a series looked like after its last sample counts only
+/// with coverage, which is shown by raw samples.
+pub(super) fn seen_too_briefly(query: &Query, sampling: Sampling, lookback: Duration) -> Option<String> {
+    let shape = query.shape.as_ref()?;
+    // Raw samples, and ranges, are what they are.
+    let leaf = shape.leaves.iter().find(|leaf| !shape.plain && leaf.looks_back.is_zero())?;
+    (lookback <= sampling.interval).then(|| {
+        format!(
+            "Prometheus looks back only {} (`--query.lookback-delta`), and `{}` has a sample every {}: in between \
+             there is no value",
+            Length::from(lookback),
+            leaf.selector,
+            Length::from(sampling.interval)
+        )
+    })
+}
+
 /// Whether a target may produce the series of a selector: what it says of `job` and `instance` by equality.
 fn may_produce(target: &ScrapeTarget, selector: &str) -> bool {
     matchers(selector).iter().all(|matcher| {
@@ -194,6 +213,21 @@ mod tests {
         assert_eq!(found.sampling.interval, Duration::from_millis(200));
         assert_eq!(found.notes, [r#"`errors_total{job="shop",code="500"}` has no series now"#]);
         assert_eq!(facts(&Recorded::default(), &[], "m").await, None, "nobody can know");
+    }
+
+    #[test]
+    fn a_lookback_that_ends_before_the_next_sample_is_named_where_it_matters() {
+        let every = |seconds| Sampling { interval: Duration::from_secs(seconds), timeout: Duration::from_secs(1) };
+        let mut query = query("m");
+        let short = Duration::from_secs(5);
+        assert_eq!(seen_too_briefly(&query, every(15), short), None, "raw samples are asked for as they are");
+        let shape = query.shape.as_mut().unwrap();
+        shape.plain = false;
+        let said = seen_too_briefly(&query, every(15), short).unwrap();
+        assert!(said.contains("looks back only 5s") && said.contains("`m` has a sample every 15s"), "{said}");
+        assert_eq!(seen_too_briefly(&query, every(1), short), None);
+        query.shape.as_mut().unwrap().leaves[0].looks_back = Duration::from_secs(60);
+        assert_eq!(seen_too_briefly(&query, every(15), short), None, "a range has its own length");
     }
 
     #[tokio::test]

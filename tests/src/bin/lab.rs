@@ -32,7 +32,8 @@ enum Command {
         /// Where to keep inventory.yaml, squall.yaml, pidfiles and logs (default: a temporary directory)
         #[arg(long)]
         dir: Option<PathBuf>,
-        /// What to run in it; without a command the world stays up until Ctrl-C
+        /// What to run in it, in its directory; a relative path with a `/` that is there from here is this folder's.
+        /// Without a command the world stays up until Ctrl-C
         #[arg(last = true)]
         command: Vec<String>,
     },
@@ -143,10 +144,19 @@ fn up(scenario: Scenario, twin: Twin, directory: Option<&Path>, command: &[Strin
     let _guard = runtime.enter();
     let interrupt = tokio::signal::unix::SignalKind::interrupt();
     let _interrupt = tokio::signal::unix::signal(interrupt).context("listen for SIGINT")?;
+    let command = command.iter().map(|word| from_here(word));
     let status = world.command(command)?.status().context("run the command in the world")?;
     world.finish()?;
     let code = status.code().unwrap_or(i32::from(u8::MAX));
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// The command runs in the world's directory, and paths are typed in this one.
+fn from_here(word: &str) -> String {
+    let path = Path::new(word);
+    let is_ours = word.contains('/') && path.is_relative() && path.exists();
+    let whole = std::path::absolute(path).ok().filter(|_| is_ours);
+    whole.map_or_else(|| word.to_owned(), |whole| whole.to_string_lossy().into_owned())
 }
 
 /// One thread is enough for any part, and a world has a dozen of them.
