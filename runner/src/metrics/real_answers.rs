@@ -3,7 +3,8 @@
 //! `answers/VERSION.json`: to each question its path, its query, and the status and body that came back at the Unix
 //! time `at`. Recorded from a Prometheus that scraped itself (job `itself`, every 500 ms, timeout 400 ms) and a
 //! target that does not answer (job `nobody`, every 1m30s, timeout 1s), with one group of four rules: the recorded
-//! `job:up:sum`, the impossible `ambiguous` (`up * on () up`), and the alerts `Down` and, with `for: 1h`, `Soon`.
+//! `job:up:sum`, the impossible `ambiguous` (`up * on () up`), and the alerts `Down` and, with `for: 1h`, `Soon`; its flags, those of `query.` alone, with
+//! `--query.lookback-delta=1m30s`.
 
 use super::{Access, Answer, MetricError, MetricSource as _, Prometheus, RuleKind};
 use jiff::Timestamp;
@@ -85,6 +86,7 @@ async fn versions_clocks_and_targets_are_read() {
     for (again, version) in Again::all().await.iter().zip(["2.42.0+ds", "3.15.0"]) {
         let prometheus = &again.prometheus;
         assert_eq!(prometheus.version().await.unwrap(), version);
+        assert_eq!(prometheus.lookback().await.unwrap(), Some(Duration::from_secs(90)));
         let apart = prometheus.clock().await.unwrap().duration_since(again.at());
         assert!(apart.as_secs().abs() < 2, "{version}: {apart:?}");
         let targets = prometheus.targets().await.unwrap();
