@@ -11,7 +11,7 @@ use super::placebo::{Vacuity, read};
 use super::{
     ClaimJudgement, Finding, Judgement, Measure, Outcome, PlaceboReading, RemainingFault, Verdict, WitnessJudgement,
 };
-use crate::claim::Claim;
+use crate::claim::{Claim, Role};
 use crate::name::ClaimName;
 
 /// What may be the matter with an invariant that does not hold in a placebo.
@@ -265,7 +265,8 @@ fn weigh_run(findings: &Findings, weighed: &mut Weighed) {
     if let Some(reason) = &findings.no_baseline {
         weighed.say(Rank::Unproven, format!("no baseline: {reason}"));
     }
-    if findings.claims.is_empty() {
+    // A safety stop that stayed quiet and a steady state that came back say nothing of what was expected.
+    if !findings.claims.iter().any(|claim| claim.judgement.role == Role::Expect) {
         weighed.say(Rank::Unjudged, "no claim was judged".to_owned());
     }
     if let Some(recovery) = &findings.recovery {
