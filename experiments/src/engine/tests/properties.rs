@@ -331,8 +331,8 @@ fn check_replay(world: &SimulatedWorld) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Where a run that should pass is dented: a watch, a second, what its source says then.
-type Dent = (usize, u64, Option<f64>);
+/// Where a run that should pass is dented: a watch, from when, how many seconds, what its source says then.
+type Dent = (usize, u64, u64, Option<f64>);
 
 /// A world in which sources say what the faults should bring about, but for some dents.
 fn mostly_passing(experiment: Experiment, mut whims: Whims, dents: Vec<Dent>) -> SimulatedWorld {
@@ -357,8 +357,10 @@ fn mostly_passing(experiment: Experiment, mut whims: Whims, dents: Vec<Dent>) ->
         .valued(move |name, at| {
             let names = ["healthy", "holds", "rows", "again", "burning", "s"];
             let is_meant = |known: &str| known == name || (known == "s" && name.starts_with('s'));
-            let dent = |(which, second, _): &&Dent| is_meant(names[*which]) && at.as_secs() == *second;
-            if let Some((_, _, value)) = dents.iter().find(dent) {
+            let dent = |(which, from, length, _): &&Dent| {
+                is_meant(names[*which]) && (*from..from + length).contains(&at.as_secs())
+            };
+            if let Some((.., value)) = dents.iter().find(dent) {
                 return *value;
             }
             let is_on = |step| has_begun.borrow().contains(&step) && !has_ended.borrow().contains(&step);
@@ -425,7 +427,7 @@ proptest! {
     fn nothing_passes_but_what_the_oracle_lets_pass(
         experiment in experiments(),
         whims in prop_oneof![3 => Just(vec![0u8]), 1 => prop::collection::vec(prop_oneof![9 => Just(0u8), 1 => any::<u8>()], 1..40)],
-        dents in prop::collection::vec((0usize..6, 25u64..90, prop_oneof![Just(None), Just(Some(0.0)), Just(Some(1.0)), Just(Some(f64::NAN))]), 0..4),
+        dents in prop::collection::vec((0usize..6, 25u64..90, 1u64..7, prop_oneof![Just(None), Just(Some(0.0)), Just(Some(1.0)), Just(Some(f64::NAN))]), 0..4),
         surprise_after in prop_oneof![4 => Just(None), 1 => (0u64..90_000, any::<u8>()).prop_map(Some)],
     ) {
         prop_assume!(plan(&experiment, &ground(), 7, &Caps::default()).is_ok());
