@@ -197,7 +197,7 @@ pub(super) fn covered(subject: &Subject<'_>, values: &[Series], window: Piece) -
 }
 
 /// Whether the raw samples behind a query were seen. A plain selector's are its values. Of a query that
-/// could not be taken apart, and of selectors pinned by `@`, nothing can be said here: see
+/// could not be taken apart, and of selectors that read another time, nothing can be said here: see
 /// [`unshown`](super::case::unshown), which lets no such claim pass.
 pub(super) fn leaves_covered(subject: &Subject<'_>, (from, until): Piece) -> Result<(), String> {
     if let Some(selector) = super::absence::never_heard_of(subject, until) {
@@ -205,12 +205,11 @@ pub(super) fn leaves_covered(subject: &Subject<'_>, (from, until): Piece) -> Res
     }
     let rests = subject.is_evaluated() || !subject.observed.leaves.is_empty();
     let Some(shape) = subject.shape().filter(|_| rests) else { return Ok(()) };
-    for (number, leaf) in shape.leaves.iter().enumerate().filter(|(_, leaf)| !leaf.pinned) {
-        let (back, offset) = (super::subject::signed(leaf.looks_back), super::subject::signed(leaf.offset));
-        let start = earlier(earlier(from, offset), back);
+    for (number, leaf) in shape.leaves.iter().enumerate().filter(|(_, leaf)| !leaf.reads_another_time()) {
+        let start = earlier(from, super::subject::signed(leaf.looks_back));
         // The first range of a baseline reaches back before anything was asked.
-        let start = subject.observed.from.map_or(start, |asked| start.max(asked.min(earlier(from, offset))));
-        let window = (start, earlier(until, offset));
+        let start = subject.observed.from.map_or(start, |asked| start.max(asked.min(from)));
+        let window = (start, until);
         let Some(all) = subject.observed.leaves.get(number) else {
             return Err(format!("no raw samples of `{}` were seen", leaf.selector));
         };

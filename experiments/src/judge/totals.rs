@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// Judges a total over a window that is settled.
 pub(super) fn judge_totals(subject: &Subject<'_>, frame: &Frame, place: &Place) -> Found {
     let window = (frame.from.last, frame.to.first);
-    decide(subject, frame, place).over(window)
+    decide(subject, frame, place).over(window).if_shown(subject.source)
 }
 
 fn decide(subject: &Subject<'_>, frame: &Frame, place: &Place) -> Found {

@@ -11,7 +11,7 @@ use super::placebo::{Vacuity, read};
 use super::{
     ClaimJudgement, Finding, Judgement, Measure, Outcome, PlaceboReading, RemainingFault, Verdict, WitnessJudgement,
 };
-use crate::claim::Claim;
+use crate::claim::{Claim, Role};
 use crate::name::ClaimName;
 
 /// What may be the matter with an invariant that does not hold in a placebo.
@@ -222,15 +222,19 @@ fn without_fault(claims: &[JudgedClaim], reading: &PlaceboReading) -> Vec<String
         vec!["no fault was injected: nothing was withstood, and no claim held that needs the fault".to_owned()];
     if !reading.does_not_hold.is_empty() {
         let only: Vec<&ClaimName> = reading.does_not_hold.iter().collect();
-        said.push(format!("only the fault can bring this about: {}", names(&only)));
+        said.push(format!("does not come about without the fault, as it should be: {}", names(&only)));
     }
     let always: Vec<&ClaimName> = claims
         .iter()
         .filter(|claim| claim.vacuity == Vacuity::HoldsAlways && claim.judgement.outcome == Outcome::Passed)
+        .filter(|claim| claim.judgement.role != Role::AbortIf)
         .map(|claim| &claim.judgement.name)
         .collect();
     if !always.is_empty() {
-        said.push(format!("this holds without the fault, as it should with it: {}", names(&always)));
+        said.push(format!(
+            "holds without the fault, and only a run with it tells whether it is withstood: {}",
+            names(&always)
+        ));
     }
     said
 }
@@ -265,7 +269,8 @@ fn weigh_run(findings: &Findings, weighed: &mut Weighed) {
     if let Some(reason) = &findings.no_baseline {
         weighed.say(Rank::Unproven, format!("no baseline: {reason}"));
     }
-    if findings.claims.is_empty() {
+    // A safety stop that stayed quiet and a steady state that came back say nothing of what was expected.
+    if !findings.claims.iter().any(|claim| claim.judgement.role == Role::Expect) {
         weighed.say(Rank::Unjudged, "no claim was judged".to_owned());
     }
     if let Some(recovery) = &findings.recovery {

@@ -396,8 +396,8 @@ fn a_placebo_names_what_holds_without_a_fault() {
         good.reasons,
         [
             "no fault was injected: nothing was withstood, and no claim held that needs the fault",
-            "only the fault can bring this about: claim, claim",
-            "this holds without the fault, as it should with it: claim, claim",
+            "does not come about without the fault, as it should be: claim, claim",
+            "holds without the fault, and only a run with it tells whether it is withstood: claim, claim",
         ]
     );
     for (claims, expected, says) in [

@@ -66,6 +66,10 @@ fn a_ratio_whose_error_series_never_existed_is_believed_only_with_a_value_for_ab
     let proven = || recording.world().fault(0.0, 4.0).scraped(-3.0, 5.0, vec![], leaves(), recording.series("up"));
     let misspelt = proven().unheard(0, 5.0);
     misspelt.expect(&lenient, INCONCLUSIVE, "nothing was ever seen of `e`, under any labels");
+    let up = || recording.series("up");
+    let none = || recording.world().fault(0.0, 4.0).scraped(-3.0, 7.0, vec![], vec![vec![]], up());
+    let total = Claim { absent: Some(0.0), ..totals(counters(&["e"]), "at most 3") };
+    none().unheard(0, 7.0).expect(&total, INCONCLUSIVE, "nothing was ever seen of `e`");
     // Known in time, or too late.
     proven().unheard(0, 3.0).expect(&lenient, Outcome::Passed, "the worst was 0%");
     proven().unheard(0, 4.0).expect(&lenient, INCONCLUSIVE, "nothing was ever seen of `e`");

@@ -5,6 +5,7 @@ pub(crate) mod build;
 mod crash;
 mod faults;
 mod golden;
+mod oracle;
 mod pace;
 mod phases;
 mod properties;

@@ -1,6 +1,7 @@
 //! What must hold whatever happens: random methods in a world that answers late, wrongly, twice or never.
 
 use super::build::*;
+use super::oracle::objection;
 use super::world::*;
 use crate::engine::{Command, Engine, Phase, leftovers};
 use crate::experiment::{Experiment, Lasting, Step, StepKind};
@@ -11,7 +12,11 @@ use crate::name::{FaultId, NodeName};
 use crate::plan::{Caps, plan};
 use crate::target::{Pick, Selector};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::time::Duration;
 
 fn leaf() -> impl Strategy<Value = Step> {
@@ -303,6 +308,8 @@ fn check(world: &SimulatedWorld, judgement: &Judgement) -> Result<(), TestCaseEr
         prop_assert!(judgement.claims.iter().all(|claim| claim.outcome == Outcome::Passed));
         prop_assert!(judgement.witnesses.iter().all(|witness| witness.outcome == Outcome::Passed));
         prop_assert!(!judgement.witnesses.is_empty() && judgement.waits.is_empty());
+        let objection = objection(&world.header.experiment, &world.entries);
+        prop_assert!(objection.is_none(), "it passed, and yet {}", objection.unwrap_or_default());
     }
     prop_assert!(!judgement.reasons.is_empty());
     Ok(())
@@ -324,7 +331,114 @@ fn check_replay(world: &SimulatedWorld) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Where a run that should pass is dented: a watch, from when, how many seconds, what its source says then.
+type Dent = (usize, u64, u64, Option<f64>);
+
+/// A world in which sources say what the faults should bring about, but for some dents.
+fn mostly_passing(experiment: Experiment, mut whims: Whims, dents: Vec<Dent>) -> SimulatedWorld {
+    let waits: BTreeSet<String> = experiment
+        .steps()
+        .into_iter()
+        .filter(|step| matches!(step.kind, StepKind::WaitFor(_)))
+        .filter_map(|step| step.name.as_ref().map(ToString::to_string))
+        .collect();
+    let first = experiment.steps().into_iter().find(|step| step.name.is_some()).map(|step| step.id);
+    let (on, off) = (Rc::new(RefCell::new(BTreeSet::new())), Rc::new(RefCell::new(BTreeSet::new())));
+    let (has_begun, has_ended) = (Rc::clone(&on), Rc::clone(&off));
+    SimulatedWorld::new(header(experiment))
+        .answering(move |command, _| {
+            match command {
+                Command::StepStarted(step) => drop(on.borrow_mut().insert(*step)),
+                Command::StepEnded(step) => drop(off.borrow_mut().insert(*step)),
+                _ => {}
+            }
+            whims.answer(command)
+        })
+        .valued(move |name, at| {
+            let names = ["healthy", "holds", "rows", "again", "burning", "s"];
+            let is_meant = |known: &str| known == name || (known == "s" && name.starts_with('s'));
+            let dent = |(which, from, length, _): &&Dent| {
+                is_meant(names[*which]) && (*from..from + length).contains(&at.as_secs())
+            };
+            if let Some((.., value)) = dents.iter().find(dent) {
+                return *value;
+            }
+            let is_on = |step| has_begun.borrow().contains(&step) && !has_ended.borrow().contains(&step);
+            let truth = match name {
+                "again" => first.is_none_or(|step| has_ended.borrow().contains(&step)),
+                step if waits.contains(step) => true,
+                step => match step.strip_prefix('s').and_then(|number| number.parse().ok()) {
+                    Some(number) => is_on(crate::experiment::StepId(number)),
+                    None => true,
+                },
+            };
+            Some(f64::from(u8::from(truth)))
+        })
+}
+
+/// The oracle's own test: of runs that pass it objects to none, and to each once its evidence is taken away.
+#[test]
+fn the_oracle_misses_what_is_taken_away() {
+    let mut runner = TestRunner::deterministic();
+    let (mut passed, mut missed) = (0, BTreeMap::<&str, u32>::new());
+    for _ in 0..300 {
+        let experiment = experiments().new_tree(&mut runner).unwrap().current();
+        if plan(&experiment, &ground(), 7, &Caps::default()).is_err() {
+            continue;
+        }
+        let mut world = mostly_passing(experiment, Whims { bytes: vec![0], place: 0 }, Vec::new());
+        if world.run().verdict != Verdict::Passed {
+            continue;
+        }
+        passed += 1;
+        let experiment = world.header.experiment.clone();
+        assert_eq!(objection(&experiment, &world.entries), None);
+        let is_of = |what: &What, names: &[&str]| match what {
+            What::Event(Event::Observed { watch, .. }) => names.contains(&watch.0.as_str()),
+            _ => false,
+        };
+        let evidence = |what: &What| match what {
+            What::Event(Event::Agent { event, .. }) => {
+                matches!(event, AgentEvent::Seen { .. } | AgentEvent::Done { .. } | AgentEvent::Reverted { .. })
+            }
+            What::Event(Event::Observed { watch, .. }) => watch.0.starts_with('s'),
+            _ => false,
+        };
+        for (what, taken) in [
+            ("bite", &evidence as &dyn Fn(&What) -> bool),
+            ("steady", &|what| is_of(what, &["healthy"])),
+            ("claim", &|what| is_of(what, &["holds"])),
+            ("instant", &|what| is_of(what, &["rows"])),
+            ("change", &|what| is_of(what, &["again"])),
+            ("injection", &|what| matches!(what, What::Command(Command::Inject { .. }))),
+        ] {
+            let left: Vec<_> = world.entries.iter().filter(|entry| !taken(&entry.what)).cloned().collect();
+            assert!(objection(&experiment, &left).is_some(), "{what} is not missed");
+            *missed.entry(what).or_default() += 1;
+        }
+    }
+    assert!(passed >= 10, "only {passed} runs passed");
+    assert_eq!(missed.len(), 6);
+}
+
 proptest! {
+    /// Most of these runs could pass; none does that lacks what it takes.
+    #[test]
+    fn nothing_passes_but_what_the_oracle_lets_pass(
+        experiment in experiments(),
+        whims in prop_oneof![3 => Just(vec![0u8]), 1 => prop::collection::vec(prop_oneof![9 => Just(0u8), 1 => any::<u8>()], 1..40)],
+        dents in prop::collection::vec((0usize..6, 25u64..90, 1u64..7, prop_oneof![Just(None), Just(Some(0.0)), Just(Some(1.0)), Just(Some(f64::NAN))]), 0..4),
+        surprise_after in prop_oneof![4 => Just(None), 1 => (0u64..90_000, any::<u8>()).prop_map(Some)],
+    ) {
+        prop_assume!(plan(&experiment, &ground(), 7, &Caps::default()).is_ok());
+        let mut world = mostly_passing(experiment, Whims { bytes: whims, place: 0 }, dents);
+        if let Some((after, kind)) = surprise_after {
+            world.send(Duration::from_millis(after), surprise(kind));
+        }
+        let judgement = world.run();
+        check(&world, &judgement)?;
+    }
+
     #[test]
     fn whatever_happens_nothing_is_left_unsaid_and_the_run_ends(
         experiment in experiments(),

@@ -68,7 +68,7 @@ pub(super) const QUERIES: &[Explanation] = &[
     },
     Explanation {
         code: Code::OrVectorZero,
-        why: "`or vector(0)` answers 0 when the target is gone as well as when nothing happened. `absent: 0` believes the 0\nonly while the targets were scraped.",
+        why: "`or vector(0)` answers 0 when the target is gone as well as when nothing happened. `absent: 0` believes the 0\nonly while the targets were scraped, and only of a metric that is known: a misspelt name is absent for ever.",
         scaffold: Scaffold::Expect,
         wrong: "- name: no-errors\n  query: sum(errors) or vector(0)\n  is: 0",
         right: "- name: no-errors\n  query: sum(errors)\n  is: 0\n  absent: 0",

@@ -194,7 +194,7 @@ fn hides(filter: &Filter) -> (String, String) {
         ),
         Filter::Inside { what, instead } => (
             format!("`{what}` hides the series that do not satisfy it, so what violates the claim can vanish"),
-            format!("write `{instead}`, which counts 1 or 0 and hides nothing, or compare in the claim"),
+            format!("write `{instead}`, which gives 1 or 0 and hides nothing, or compare in the claim"),
         ),
         Filter::Divisor { what, left } => (
             format!("`{what}` leaves no answer where it is not so, and what violates the claim can vanish with it"),
