@@ -92,6 +92,8 @@ pub struct NetworkFault {
     /// `None` once it is reverted. The kernel removes the tables when this closes.
     owner: Option<Socket>,
     holder: Option<Holder>,
+    /// Why the reader broke, until it is told.
+    broken: Option<NetlinkError>,
     /// What the counters said last.
     counted: Vec<CounterTotals>,
 }
@@ -126,8 +128,15 @@ impl NetworkFault {
             return Err(InjectError::Refused(Refusal { kind: RefusalKind::Overlap, reason }));
         }
         let Plan { drops, hold, backend } = plan;
-        let mut fault =
-            Self { backend, name, families: Vec::new(), owner: Some(owner), holder: None, counted: Vec::new() };
+        let mut fault = Self {
+            backend,
+            name,
+            families: Vec::new(),
+            owner: Some(owner),
+            holder: None,
+            broken: None,
+            counted: Vec::new(),
+        };
         // From here on an early return drops `fault`, which reverts what is done.
         if let Some((hold, queue)) = hold.zip(queue) {
             let number = queue.number();
@@ -172,9 +181,10 @@ impl NetworkFault {
         Ok(())
     }
 
-    /// Why it is on in name only, once: the reader of what it holds broke, and packets pass unheld.
+    /// Why it is, or was until its revert, on in name only, once: the reader of what it holds broke, and packets
+    /// passed unheld.
     pub fn broke(&mut self) -> Option<NetlinkError> {
-        self.holder.as_mut().and_then(Holder::broke)
+        self.broken.take().or_else(|| self.holder.as_mut().and_then(Holder::broke))
     }
 
     /// What it has done so far; after the revert, what it did.
@@ -195,7 +205,8 @@ impl NetworkFault {
         // First the gate, so that nothing new is held; then what is held is let go; only then the
         // tables: when a hook goes, the kernel *drops* whatever waits in any queue of the namespace.
         errors.extend(self.shut().err());
-        errors.extend(self.holder.as_mut().and_then(|holder| holder.stop().err()));
+        // A reader that broke since anybody looked is no failure to revert: it is the fault that failed.
+        self.broken = self.broken.take().or_else(|| self.holder.as_mut().and_then(|holder| holder.stop().err()));
         errors.extend(self.count().err());
         if let Some(mut owner) = self.owner.take() {
             let mut standing = Vec::new();
@@ -331,10 +342,21 @@ pub(crate) mod testing {
 
     use super::*;
 
+    use crate::faults::network::hold::testing::{breaks_when_stopped, broken};
+
     /// A delay whose reader breaks, and nothing in the kernel.
     pub fn broken_delay() -> NetworkFault {
+        held_by(broken())
+    }
+
+    /// A delay whose reader breaks after the last look at it.
+    pub fn delay_that_breaks_last() -> NetworkFault {
+        held_by(breaks_when_stopped())
+    }
+
+    fn held_by(holder: Holder) -> NetworkFault {
         let (backend, name) = ("test".to_owned(), "squall_test".to_owned());
-        let holder = Some(crate::faults::network::hold::testing::broken());
-        NetworkFault { backend, name, families: Vec::new(), owner: None, holder, counted: Vec::new() }
+        let holder = Some(holder);
+        NetworkFault { backend, name, families: Vec::new(), owner: None, holder, broken: None, counted: Vec::new() }
     }
 }
