@@ -2,6 +2,7 @@
 
 use super::evidence::evidence;
 use super::hold::Holder;
+use super::neighbours::{Fate, Neighbours, Tables};
 use super::plan::{self, Hold, Plan, plan};
 use super::traffic::{LEASE, lease_element};
 use crate::kernel::{NamespaceError, in_namespace};
@@ -14,6 +15,7 @@ use squall_experiments::name::FaultId;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -91,6 +93,9 @@ pub struct NetworkFault {
     families: Vec<Family>,
     /// `None` once it is reverted. The kernel removes the tables when this closes.
     owner: Option<Socket>,
+    neighbours: Neighbours,
+    /// What became of the tables at the revert.
+    fate: Fate,
     holder: Option<Holder>,
     /// Why the reader broke, until it is told.
     broken: Option<NetlinkError>,
@@ -121,7 +126,7 @@ impl NetworkFault {
         Self::carry_out(id, prepare(id, order, lease)?)
     }
 
-    fn carry_out(id: &FaultId, (plan, mut owner, queue): Prepared) -> Result<Self, InjectError> {
+    fn carry_out(id: &FaultId, (plan, mut owner, queue, neighbours): Prepared) -> Result<Self, InjectError> {
         let name = plan::table_name(id);
         if table_exists(&mut owner, &name)? {
             let reason = format!("fault {id} is already there: nftables table {name} stands");
@@ -133,6 +138,8 @@ impl NetworkFault {
             name,
             families: Vec::new(),
             owner: Some(owner),
+            neighbours,
+            fate: Fate::Removed,
             holder: None,
             broken: None,
             counted: Vec::new(),
@@ -140,6 +147,7 @@ impl NetworkFault {
         // From here on an early return drops `fault`, which reverts what is done.
         if let Some((hold, queue)) = hold.zip(queue) {
             let number = queue.number();
+            fault.neighbours.begin_to_hold();
             // The reader first: a packet that is queued before anyone reads would wait in vain.
             fault.holder = Some(Holder::start(queue, hold.delay, hold.jitter).map_err(InjectError::Thread)?);
             fault.make_hold(&hold, number)?;
@@ -208,25 +216,21 @@ impl NetworkFault {
         // A reader that broke since anybody looked is no failure to revert: it is the fault that failed.
         self.broken = self.broken.take().or_else(|| self.holder.as_mut().and_then(|holder| holder.stop().err()));
         errors.extend(self.count().err());
-        if let Some(mut owner) = self.owner.take() {
-            let mut standing = Vec::new();
-            for family in self.families.drain(..) {
-                let mut batch = Batch::default();
-                batch.remove_table(family, &self.name);
-                standing.extend(batch.commit(&mut owner).err().filter(|error| error.errno != Errno::ENOENT));
-            }
-            if standing.is_empty() {
-                owner.close_later();
-            } else {
-                // Then its end is what removes them, and is waited for.
-                drop(owner);
-            }
+        if let Some(owner) = self.owner.take() {
+            let tables = Tables { owner, name: self.name.clone(), families: std::mem::take(&mut self.families) };
+            let (fate, standing) = self.neighbours.remove(tables);
+            self.fate = fate;
             errors.extend(standing);
         }
         if let Some(holder) = &mut self.holder {
             holder.close();
         }
         if errors.is_empty() { Ok(()) } else { Err(RevertErrors(errors)) }
+    }
+
+    /// Whether its tables outlast its revert, inert, for the sake of another fault that holds packets beside it.
+    pub fn left_tables(&self) -> bool {
+        self.fate == Fate::Left
     }
 
     fn shut(&mut self) -> Result<(), NetlinkError> {
@@ -295,8 +299,7 @@ pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
     let as_another: Vec<Link> = links.into_iter().map(|link| Link { loopback: false, ..link }).collect();
     let id = FaultId::new("probe");
     let plan = plan(&id, order, &as_another, CONTROL, Duration::from_secs(1)).map_err(InjectError::Refused)?;
-    let (owner, queue) = open(&plan)?;
-    let fault = NetworkFault::carry_out(&id, (plan, owner, queue))?;
+    let fault = NetworkFault::carry_out(&id, open(plan)?)?;
     Ok(fault.backend().to_owned())
 }
 
@@ -308,14 +311,12 @@ pub fn foresee(id: &FaultId, order: &NetworkOrder, namespace: BorrowedFd<'_>) ->
     in_namespace(namespace, || look_around(id, order, Duration::ZERO).map(|plan| plan.backend))?
 }
 
-/// A plan, and the sockets it needs.
-type Prepared = (Plan, Socket, Option<Queue>);
+/// A plan, the sockets it needs, and its place among the faults of its namespace.
+type Prepared = (Plan, Socket, Option<Queue>, Neighbours);
 
 /// Looks around in the calling thread's network namespace and opens there what will be used from anywhere.
 fn prepare(id: &FaultId, order: &NetworkOrder, lease: Duration) -> Result<Prepared, InjectError> {
-    let plan = look_around(id, order, lease)?;
-    let (owner, queue) = open(&plan)?;
-    Ok((plan, owner, queue))
+    open(look_around(id, order, lease)?)
 }
 
 /// The plan for the calling thread's network namespace as it is now.
@@ -325,9 +326,10 @@ fn look_around(id: &FaultId, order: &NetworkOrder, lease: Duration) -> Result<Pl
 }
 
 /// The sockets a plan needs, in the calling thread's network namespace.
-fn open(plan: &Plan) -> Result<(Socket, Option<Queue>), NetlinkError> {
+fn open(plan: Plan) -> Result<Prepared, InjectError> {
+    let here = std::fs::metadata("/proc/thread-self/ns/net").map_err(NamespaceError::Enter)?;
     let queue = plan.hold.as_ref().map(|hold| Queue::bind_free(FIRST_QUEUE, capacity(hold))).transpose()?;
-    Ok((Socket::open(Protocol::Netfilter)?, queue))
+    Ok((plan, Socket::open(Protocol::Netfilter)?, queue, Neighbours::of(here.ino())))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive number")]
@@ -356,7 +358,16 @@ pub(crate) mod testing {
 
     fn held_by(holder: Holder) -> NetworkFault {
         let (backend, name) = ("test".to_owned(), "squall_test".to_owned());
-        let holder = Some(holder);
-        NetworkFault { backend, name, families: Vec::new(), owner: None, holder, broken: None, counted: Vec::new() }
+        NetworkFault {
+            backend,
+            name,
+            families: Vec::new(),
+            owner: None,
+            neighbours: Neighbours::of(0),
+            fate: Fate::Removed,
+            holder: Some(holder),
+            broken: None,
+            counted: Vec::new(),
+        }
     }
 }
