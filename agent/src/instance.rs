@@ -297,6 +297,7 @@ fn is_narrow(network: &NetworkOrder) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::privilege::is_root;
     use crate::process::testing::Doomed;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
@@ -333,14 +334,6 @@ mod tests {
 
     fn by(process: ProcessLocator) -> Locator {
         Locator { process: Some(process), netns: None }
-    }
-
-    fn is_root() -> bool {
-        let is_root = rustix::process::geteuid().is_root();
-        if !is_root {
-            eprintln!("skipped: needs root");
-        }
-        is_root
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! An agent and its targets, which end with their test.
 
+pub use crate::privilege::is_root;
 use squall_agent::{Client, Position, Reports};
 use squall_experiments::fault::{
     AgentEvent, Direction, Fence, NetworkOrder, ORDER_VERSION, Order, OrderFault, Peers, Signal,
@@ -225,13 +226,4 @@ pub async fn next(reports: &mut Reports, is_it: impl Fn(&AgentEvent) -> bool) ->
 
 pub async fn watch(client: &Client) -> Reports {
     client.watch(&Position::default()).await.unwrap()
-}
-
-/// Only root can make namespaces here.
-pub fn is_root() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        eprintln!("skipped: needs root");
-    }
-    is_root
 }

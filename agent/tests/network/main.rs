@@ -7,4 +7,6 @@ mod lifetime;
 mod neighbours;
 mod orders;
 mod packets;
+#[expect(dead_code, reason = "a user namespace will do here, so nobody asks for root")]
+mod privilege;
 mod world;
