@@ -197,17 +197,7 @@ pub fn kill(hold_down: bool) -> OrderFault {
 }
 
 pub fn partition(peers: Peers) -> OrderFault {
-    OrderFault::Network(NetworkOrder {
-        delay: None,
-        jitter: None,
-        loss: None,
-        partition: true,
-        direction: Direction::Both,
-        peers,
-        ports: Vec::new(),
-        protocol: None,
-        cut_control: false,
-    })
+    OrderFault::Network(NetworkOrder { partition: true, peers, ..NetworkOrder::about_all(Direction::Both) })
 }
 
 /// The next report that satisfies a condition.

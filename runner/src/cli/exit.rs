@@ -78,7 +78,7 @@ impl Stop {
 
     /// Something failed; its causes are printed here, once.
     pub fn failed(error: &dyn std::error::Error) -> Self {
-        Self::error(format!("failed to {}", crate::chain(error)))
+        Self::error(format!("failed to {}", squall_agent::explain(error)))
     }
 }
 

@@ -5,6 +5,7 @@ use super::hold::Holder;
 use super::neighbours::{Fate, Neighbours, Tables};
 use super::plan::{self, Hold, Plan, plan};
 use super::traffic::{LEASE, lease_element};
+use crate::explain;
 use crate::kernel::{NamespaceError, in_namespace};
 use crate::netlink::nftables::{Batch, CounterTotals, Expression, Family, Table, counters, table_exists};
 use crate::netlink::queue::Queue;
@@ -63,15 +64,10 @@ impl From<InjectError> for Refusal {
                 let kind = if missing { RefusalKind::Unsupported } else { RefusalKind::Failed };
                 Refusal { kind, reason: error.to_string() }
             }
-            InjectError::Namespace(error) => failed(chain(&error)),
-            InjectError::Thread(_) => failed(chain(&error)),
+            InjectError::Namespace(error) => failed(explain(&error)),
+            InjectError::Thread(_) => failed(explain(&error)),
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |error| error.source())
-        .fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 /// Everything that went wrong in a revert. Nothing was left out because of it.
