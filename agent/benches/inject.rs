@@ -317,15 +317,9 @@ fn median(times: &[f64]) -> f64 {
 /// One subnet is cut off, both ways.
 fn partition() -> NetworkOrder {
     NetworkOrder {
-        delay: None,
-        jitter: None,
-        loss: None,
         partition: true,
-        direction: Direction::Both,
         peers: Peers::Only(vec!["10.99.0.0/24".parse().expect("a valid block")]),
-        ports: Vec::new(),
-        protocol: None,
-        cut_control: false,
+        ..NetworkOrder::about_all(Direction::Both)
     }
 }
 

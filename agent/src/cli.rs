@@ -7,7 +7,8 @@ use crate::client::{Client, ClientError};
 use crate::serve::{Serving, serve};
 use crate::state::StateFolder;
 use crate::{doctor, explain};
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use squall_experiments::fault::{Capability, FaultState, FaultStatus, Support};
 use squall_experiments::name::FaultId;
 use std::ffi::OsString;
@@ -15,23 +16,59 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Carries faults out on this node, and ends every one of them.
-#[derive(Debug, Parser)]
-#[command(
-    version,
-    max_term_width = 100,
-    after_help = "\
+/// As a program of its own; `squall agent` is the other name.
+const ALONE: &str = "squall-agent";
+const WITHIN_SQUALL: &str = "squall agent";
+
+/// What stands below each help, `CALLED` for the name it was called by.
+const EXAMPLES: &str = "\
 Examples:
-  squall-agent serve                    serve in the foreground, until SIGTERM
-  squall-agent list                     what is on, whose it is, when it ends
-  squall-agent revert --all             put everything back, with or without a living agent
-  squall-agent doctor                   what this node's kernel can do, and by what
+  CALLED serve           serve in the foreground, until SIGTERM
+  CALLED list            what is on, whose it is, when it ends
+  CALLED revert --all    put everything back, with or without a living agent
+  CALLED doctor          what this node's kernel can do, and by what
 
 The state directory is /run/squall-agent for root, else $XDG_RUNTIME_DIR/squall-agent. In it:
   agent.sock    where the agent listens (mode 0600)
   ledger.jsonl  what may be on, one readable line each; replayed after a crash
-  agent.log     what happened, and who called"
-)]
+  agent.log     what happened, and who called";
+const OF_COMMANDS: [(&str, &str); 4] = [
+    (
+        "serve",
+        "\
+Examples:
+  CALLED serve                        in the foreground, until SIGTERM
+  CALLED serve --detach --idle 60     in the background, while it is needed; `squall run` does this",
+    ),
+    (
+        "list",
+        "\
+Examples:
+  CALLED list                         what is on, whose it is, when it ends
+  CALLED list --ended --json          also what is over, for a script",
+    ),
+    (
+        "revert",
+        "\
+Examples:
+  CALLED revert --all                     everything on this node, whosever it is
+  CALLED revert 20261122-070352-1f9a-1    one fault, by its id as `CALLED list` shows it
+
+Exit code: 0 everything asked for is undone; 1 something may remain, and it says what;
+2 the command line is at fault.",
+    ),
+    (
+        "doctor",
+        "\
+Examples:
+  CALLED doctor                       each effect, and what carries it or why it cannot be had
+  CALLED doctor --json                the same, for a script",
+    ),
+];
+
+/// Carries faults out on this node, and ends every one of them.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -62,8 +99,6 @@ enum Command {
         json: bool,
     },
     /// Undo one fault, or all of them. Works without an agent, and ends an agent that hangs.
-    #[command(after_help = "\
-Exit code: 0 everything asked for is undone; 1 something may remain, and it says what.")]
     Revert {
         #[command(flatten)]
         place: Place,
@@ -103,8 +138,20 @@ impl Place {
 
 /// Runs the agent's command line: the first argument is the program's name.
 pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let is_within = arguments.first().is_some_and(|name| name == WITHIN_SQUALL);
+    let called = if is_within { WITHIN_SQUALL } else { ALONE };
+    let parsed =
+        explained(called).try_get_matches_from(arguments).and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
+        // Only `revert` needs to be told something: clap would name the placeholders, and not what to put there.
+        Err(error) if error.kind() == ErrorKind::MissingRequiredArgument => {
+            eprintln!("{called}: say what to revert:");
+            eprintln!("  {called} revert --all      every fault on this node");
+            eprintln!("  {called} revert FAULT      one of them, by its id as `{called} list` shows it");
+            return ExitCode::from(2);
+        }
         Err(error) => {
             let _unwritable = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -113,10 +160,19 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
     match perform(arguments.command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("squall-agent: failed to {}", explain(error.as_ref()));
+            eprintln!("{called}: failed to {}", explain(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command line with its examples, as it was called.
+fn explained(called: &'static str) -> clap::Command {
+    let named = |text: &str| text.replace("CALLED", called);
+    let command = Arguments::command().bin_name(called).after_help(named(EXAMPLES));
+    OF_COMMANDS.into_iter().fold(command, |command, (name, examples)| {
+        command.mut_subcommand(name, |inner| inner.after_help(named(examples)))
+    })
 }
 
 fn perform(command: Command) -> anyhow::Result<ExitCode> {
@@ -214,4 +270,24 @@ fn doctor(json: bool) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_help_has_examples_by_the_name_it_was_called() {
+        for (called, other) in [(ALONE, WITHIN_SQUALL), (WITHIN_SQUALL, ALONE)] {
+            for name in [None, Some("serve"), Some("list"), Some("revert"), Some("doctor")] {
+                let words = [called].into_iter().chain(name).chain(["--help"]);
+                let help = explained(called).try_get_matches_from(words).unwrap_err().to_string();
+                let command = name.unwrap_or("list");
+                assert!(help.contains("Examples:") && help.contains(&format!("  {called} {command} ")), "{help}");
+                assert!(help.contains(&format!("Usage: {called} ")) && !help.contains("CALLED"), "{help}");
+                assert!(!help.contains(&format!("{other} {command}")), "{help}");
+            }
+        }
+        explained(ALONE).debug_assert();
+    }
 }

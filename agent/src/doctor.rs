@@ -7,7 +7,7 @@ use crate::faults::network::{DROP_EGRESS_BACKEND, DROP_INGRESS_BACKEND, InjectEr
 use crate::kernel::in_scratch_namespace;
 use rustix::process::{PidfdFlags, getpid, pidfd_open};
 use rustix::thread::{CapabilitySet, capabilities};
-use squall_experiments::fault::{Capability, Direction, Effect, NetworkOrder, Peers, Refusal, Support};
+use squall_experiments::fault::{Capability, Direction, Effect, NetworkOrder, Refusal, Support};
 use squall_experiments::unit::Length;
 
 /// Tries every effect. Takes some milliseconds.
@@ -49,7 +49,7 @@ fn network() -> Vec<Capability> {
         let drop = |direction, backend: &str| if both.is_ok() { by(backend) } else { answer(try_drop(direction)) };
         let out = drop(Direction::Egress, DROP_EGRESS_BACKEND);
         let into = drop(Direction::Ingress, DROP_INGRESS_BACKEND);
-        let delay = NetworkOrder { delay: Some(Length::from_millis(1)), ..order(Direction::Ingress) };
+        let delay = NetworkOrder { delay: Some(Length::from_millis(1)), ..NetworkOrder::about_all(Direction::Ingress) };
         [out, into, no(NO_EGRESS_DELAY.into()), answer(try_here(&delay))]
     });
     let supports = tried.unwrap_or_else(|error| {
@@ -67,22 +67,7 @@ fn network() -> Vec<Capability> {
 }
 
 fn try_drop(direction: Direction) -> Result<String, InjectError> {
-    try_here(&NetworkOrder { partition: true, ..order(direction) })
-}
-
-/// An order about every packet that does nothing yet.
-fn order(direction: Direction) -> NetworkOrder {
-    NetworkOrder {
-        delay: None,
-        jitter: None,
-        loss: None,
-        partition: false,
-        direction,
-        peers: Peers::All,
-        ports: Vec::new(),
-        protocol: None,
-        cut_control: false,
-    }
+    try_here(&NetworkOrder { partition: true, ..NetworkOrder::about_all(direction) })
 }
 
 fn answer(tried: Result<String, InjectError>) -> Support {

@@ -198,6 +198,9 @@ fn revert(mut fault: Fault, seen: Option<Evidence>, tell: &impl Fn(Told)) {
         }
         thread::sleep(BETWEEN_TRIES);
     }
+    if fault.broke() {
+        tell(Told::Broke);
+    }
     let differences = fault.end();
     tell(Told::Reverted { evidence, differences });
 }
@@ -205,15 +208,15 @@ fn revert(mut fault: Fault, seen: Option<Evidence>, tell: &impl Fn(Told)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::faults::fault::testing::broken_delay;
+    use crate::faults::fault::testing::{broken_delay, delay_that_breaks_last};
     use squall_experiments::fault::{ORDER_VERSION, OrderFault};
     use squall_experiments::name::{FaultId, InstanceName};
     use squall_experiments::target::Locator;
     use squall_experiments::unit::Length;
     use std::cell::RefCell;
 
-    #[test]
-    fn a_delay_that_breaks_is_told_before_its_revert() {
+    /// Everything a fault tells that is reverted once `revert_after` has been told; evidence left out.
+    fn told(fault: Fault, revert_after: impl Fn(&Told) -> bool) -> Vec<Told> {
         let order = Order {
             version: ORDER_VERSION,
             id: FaultId::new("f"),
@@ -228,14 +231,24 @@ mod tests {
         let (work, inbox) = mpsc::channel();
         let inbox = Inbox { work: inbox, wake: Arc::clone(&wake) };
         let heard = RefCell::new(Vec::new());
-        hold(&order, Ok(broken_delay()), &inbox, &|told| {
-            if matches!(told, Told::Broke) {
+        hold(&order, Ok(fault), &inbox, &|told| {
+            if revert_after(&told) {
                 work.send(Work::Revert).unwrap();
             }
             heard.borrow_mut().push(told);
         });
-        let heard = heard.into_inner();
-        let ends: Vec<&Told> = heard.iter().filter(|told| !matches!(told, Told::Seen(_))).collect();
-        assert!(matches!(ends[..], [Told::Injected { .. }, Told::Broke, Told::Reverted { .. }]), "{heard:?}");
+        heard.into_inner().into_iter().filter(|told| !matches!(told, Told::Seen(_))).collect()
+    }
+
+    #[test]
+    fn a_delay_that_breaks_is_told_before_its_revert() {
+        let told = told(broken_delay(), |told| matches!(told, Told::Broke));
+        assert!(matches!(told[..], [Told::Injected { .. }, Told::Broke, Told::Reverted { .. }]), "{told:?}");
+    }
+
+    #[test]
+    fn a_delay_that_breaks_after_the_last_look_is_told_too() {
+        let told = told(delay_that_breaks_last(), |told| matches!(told, Told::Injected { .. }));
+        assert!(matches!(told[..], [Told::Injected { .. }, Told::Broke, Told::Reverted { .. }]), "{told:?}");
     }
 }

@@ -297,6 +297,7 @@ fn is_narrow(network: &NetworkOrder) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::privilege::is_root;
     use crate::process::testing::Doomed;
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
@@ -304,15 +305,10 @@ mod tests {
     #[test]
     fn peers_that_are_nearly_everyone_narrow_nothing() {
         let order = |peers: &[&str], ports: &[u16]| NetworkOrder {
-            delay: None,
-            jitter: None,
-            loss: None,
             partition: true,
-            direction: squall_experiments::fault::Direction::Both,
             peers: Peers::Only(peers.iter().map(|block| block.parse().unwrap()).collect()),
             ports: ports.to_vec(),
-            protocol: None,
-            cut_control: false,
+            ..NetworkOrder::about_all(squall_experiments::fault::Direction::Both)
         };
         for wide in [&["0.0.0.0/0"][..], &["0.0.0.0/1", "128.0.0.0/1"], &["10.0.0.0/8", "11.0.0.0/8"], &["::/0"]] {
             assert!(!is_narrow(&order(wide, &[])), "{wide:?}");
@@ -333,14 +329,6 @@ mod tests {
 
     fn by(process: ProcessLocator) -> Locator {
         Locator { process: Some(process), netns: None }
-    }
-
-    fn is_root() -> bool {
-        let is_root = rustix::process::geteuid().is_root();
-        if !is_root {
-            eprintln!("skipped: needs root");
-        }
-        is_root
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub mod leases;
 pub mod ledger;
 pub mod listen;
 pub mod netlink;
+#[cfg(test)]
+#[path = "../tests/network/privilege.rs"]
+mod privilege;
 pub mod process;
 pub mod serve;
 pub mod service;

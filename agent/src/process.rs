@@ -23,6 +23,8 @@ pub struct Process {
 pub struct ProcessFacts {
     /// Its parent.
     pub parent: u32,
+    /// Its session.
+    pub session: u32,
     /// Clock ticks after boot.
     pub start: u64,
     /// `Z` and `X` are over.
@@ -32,7 +34,7 @@ pub struct ProcessFacts {
 }
 
 impl ProcessFacts {
-    /// What is known of a process; `None`: there is none.
+    /// What is known of a process, or of a thread; `None`: there is none.
     pub fn of(pid: u32) -> Option<Self> {
         Self::read(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
@@ -45,12 +47,14 @@ impl ProcessFacts {
         Some(Self {
             state: fields.first()?.chars().next()?,
             parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
             start: fields.get(19)?.parse().ok()?,
             command,
         })
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether it has ended, and nobody has collected it yet.
+    pub fn is_over(&self) -> bool {
         matches!(self.state, 'Z' | 'X' | 'x')
     }
 }

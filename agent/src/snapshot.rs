@@ -56,11 +56,13 @@ impl Snapshot {
     /// What is not as it was, but for other faults that came or went in the same namespace meanwhile.
     pub fn compare_for(&self, now: &Self, fault: &FaultId) -> Vec<Difference> {
         let own = table_name(fault);
-        let counts = |listed: &Listed| {
-            // "netdev squall_..." is the family and the name.
-            let name = listed.table.split_once(' ').map_or(listed.table.as_str(), |(_, name)| name);
-            !name.starts_with("squall_") || name == own
-        };
+        let counts = |listed: &Listed| fault_table(listed).is_none_or(|name| name == own);
+        differences(&self.described(counts), &now.described(counts))
+    }
+
+    /// What is not as it was, but for the tables of faults.
+    pub fn compare_but_for_faults(&self, now: &Self) -> Vec<Difference> {
+        let counts = |listed: &Listed| fault_table(listed).is_none();
         differences(&self.described(counts), &now.described(counts))
     }
 
@@ -97,6 +99,13 @@ impl Snapshot {
         }
         things
     }
+}
+
+/// The name of the table it is in, if that is a fault's.
+fn fault_table(listed: &Listed) -> Option<&str> {
+    // "netdev squall_..." is the family and the name.
+    let name = listed.table.split_once(' ').map_or(listed.table.as_str(), |(_, name)| name);
+    name.starts_with("squall_").then_some(name)
 }
 
 fn differences(before: &BTreeMap<String, Vec<String>>, now: &BTreeMap<String, Vec<String>>) -> Vec<Difference> {
@@ -165,6 +174,7 @@ mod tests {
         assert_eq!(before.compare_for(&now, &own).len(), 1);
         now.filters.push(table("somebody_elses"));
         assert_eq!(before.compare_for(&now, &own).len(), 2);
+        assert_eq!(before.compare_but_for_faults(&now).len(), 1);
     }
 
     #[test]

@@ -136,6 +136,9 @@ impl Fault {
 
     /// Looks after it.
     pub fn tend(&mut self) -> Standing {
+        if self.broke() {
+            return Standing::Broke;
+        }
         match self {
             Self::Kill(kill) => {
                 kill.tend();
@@ -146,13 +149,23 @@ impl Fault {
                 if pause.is_target_gone() { Standing::TargetGone } else { Standing::On }
             }
             Self::Network(on) => {
-                if let Some(error) = on.fault.broke() {
-                    tracing::error!(fault = %on.id, error = explain(&error), "packets pass unheld");
-                    return Standing::Broke;
+                if on.instance.is_gone() {
+                    Standing::TargetGone
+                } else {
+                    Standing::On
                 }
-                if on.instance.is_gone() { Standing::TargetGone } else { Standing::On }
             }
         }
+    }
+
+    /// Whether what carries it broke, once. After a revert: whether that was found only by ending it.
+    pub fn broke(&mut self) -> bool {
+        let Self::Network(on) = self else { return false };
+        let broken = on.fault.broke();
+        if let Some(error) = &broken {
+            tracing::error!(fault = %on.id, error = explain(error), "packets passed unheld");
+        }
+        broken.is_some()
     }
 
     /// When it is to be tended next, at the latest.
@@ -185,9 +198,12 @@ impl Fault {
             Self::Network(on) => on,
         };
         let Disturbed { id, fault, instance, before } = *on;
+        // They do nothing, and go with the last fault there that holds packets.
+        let left_tables = fault.left_tables();
         drop(fault);
         match (before, instance.namespace) {
             (Some(before), Some(namespace)) => match Snapshot::take(namespace.as_fd()) {
+                Ok(now) if left_tables => before.compare_but_for_faults(&now),
                 Ok(now) => before.compare_for(&now, &id),
                 Err(error) => vec![Difference {
                     what: "the namespace".to_owned(),
@@ -220,8 +236,16 @@ pub(crate) mod testing {
 
     /// A delay whose reader breaks, and nothing in the kernel.
     pub fn broken_delay() -> Fault {
+        of(testing::broken_delay())
+    }
+
+    /// A delay whose reader breaks after the last look at it.
+    pub fn delay_that_breaks_last() -> Fault {
+        of(testing::delay_that_breaks_last())
+    }
+
+    fn of(fault: NetworkFault) -> Fault {
         let instance = Instance { processes: Vec::new(), namespace: None };
-        let fault = testing::broken_delay();
         Fault::Network(Box::new(Disturbed { id: FaultId::new("f"), fault, instance, before: None }))
     }
 }

@@ -380,8 +380,8 @@ mod tests {
 
     #[test]
     fn one_that_may_not_be_signalled_does_not_spare_the_others() {
-        if !rustix::process::geteuid().is_root() {
-            return eprintln!("skipped: needs root");
+        if !crate::privilege::is_root() {
+            return;
         }
         const NOBODY: u32 = 65_534;
         let ours = Doomed::spawn(Command::new("sleep").arg("100"));

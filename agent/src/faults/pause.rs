@@ -272,9 +272,8 @@ fn threads_of(pid: u32) -> Vec<Pid> {
 
 /// A leader that ended before its threads stays in the list and can neither run nor be held.
 fn is_over(thread: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{thread}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(')').and_then(|(_, after)| after.trim_start().chars().next());
-    matches!(state, None | Some('Z' | 'X'))
+    let facts = u32::try_from(thread.as_raw()).ok().and_then(ProcessFacts::of);
+    facts.is_none_or(|facts| facts.is_over())
 }
 
 fn refuse_traced(process: &Process) -> Result<(), Refusal> {

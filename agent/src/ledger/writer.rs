@@ -1,7 +1,8 @@
 //! The ledger's own thread: syncing a disk may take long, and no revert waits for it.
 
 use super::entry::Entry;
-use super::file::{Ledger, LedgerError};
+use super::file::Ledger;
+use crate::explain;
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -91,10 +92,6 @@ fn write(mut ledger: Ledger, inbox: &Receiver<Job>) {
             Job::Compact(_) => {}
         }
     }
-}
-
-fn explain(error: &LedgerError) -> String {
-    crate::explain(error)
 }
 
 #[cfg(test)]

@@ -218,6 +218,14 @@ async fn a_person_lists_and_reverts_through_the_agent() {
     assert!(matches!(event, AgentEvent::Reverted { cause: EndCause::Person, .. }), "{event:?}");
 }
 
+#[test]
+fn a_revert_of_nothing_in_particular_is_told_what_to_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let (text, code) = ask(folder.path(), &["revert"]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("squall-agent revert --all ") && text.contains("squall-agent revert FAULT "), "{text}");
+}
+
 #[tokio::test]
 async fn an_order_that_comes_after_its_revert_is_refused() {
     let folder = tempfile::tempdir().unwrap();

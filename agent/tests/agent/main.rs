@@ -6,6 +6,8 @@ mod contract;
 mod deaths;
 mod foresight;
 mod places;
+#[path = "../network/privilege.rs"]
+mod privilege;
 #[path = "../network/world.rs"]
 #[expect(dead_code, reason = "the network tests use the rest of it")]
 mod world;

@@ -1,5 +1,6 @@
 //! An agent and its targets, which end with their test.
 
+pub use crate::privilege::is_root;
 use squall_agent::{Client, Position, Reports};
 use squall_experiments::fault::{
     AgentEvent, Direction, Fence, NetworkOrder, ORDER_VERSION, Order, OrderFault, Peers, Signal,
@@ -196,17 +197,7 @@ pub fn kill(hold_down: bool) -> OrderFault {
 }
 
 pub fn partition(peers: Peers) -> OrderFault {
-    OrderFault::Network(NetworkOrder {
-        delay: None,
-        jitter: None,
-        loss: None,
-        partition: true,
-        direction: Direction::Both,
-        peers,
-        ports: Vec::new(),
-        protocol: None,
-        cut_control: false,
-    })
+    OrderFault::Network(NetworkOrder { partition: true, peers, ..NetworkOrder::about_all(Direction::Both) })
 }
 
 /// The next report that satisfies a condition.
@@ -225,13 +216,4 @@ pub async fn next(reports: &mut Reports, is_it: impl Fn(&AgentEvent) -> bool) ->
 
 pub async fn watch(client: &Client) -> Reports {
     client.watch(&Position::default()).await.unwrap()
-}
-
-/// Only root can make namespaces here.
-pub fn is_root() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        eprintln!("skipped: needs root");
-    }
-    is_root
 }

@@ -162,7 +162,7 @@ fn two_faults_stand_and_end_apart() {
     let Some(world) = World::new() else { return };
     let echo = Echo::start(&world.peer, PEER4, 7);
     let mut client = Client::new(&world.here, HERE4);
-    let (one, two) = (FaultId::new("one"), FaultId::new("two"));
+    let [one, two, three] = ["one", "two", "three"].map(FaultId::new);
     let namespace = world.here.as_fd();
     let mut slow = NetworkFault::inject(&one, &delay("60ms"), namespace, LEASE).unwrap();
     let mut slower = NetworkFault::inject(&two, &delay("40ms"), namespace, LEASE).unwrap();
@@ -171,10 +171,10 @@ fn two_faults_stand_and_end_apart() {
     assert!(shortest(&mut client) >= Duration::from_micros(99_800), "they add up");
     let both = Snapshot::take(namespace).unwrap();
     slow.revert().unwrap();
-    assert_eq!(both.compare_for(&Snapshot::take(namespace).unwrap(), &FaultId::new("three")), []);
+    assert_eq!(both.compare_for(&Snapshot::take(namespace).unwrap(), &FaultId::new("four")), []);
     let trip = shortest(&mut client);
     assert!((Duration::from_micros(39_900)..Duration::from_millis(60)).contains(&trip), "{trip:?}");
-    let mut cut = NetworkFault::inject(&one, &partition(), namespace, LEASE).unwrap();
+    let mut cut = NetworkFault::inject(&three, &partition(), namespace, LEASE).unwrap();
     assert!(client.is_cut(echo.address));
     slower.revert().unwrap();
     assert!(client.is_cut(echo.address));

@@ -4,6 +4,9 @@ mod cut;
 mod doctor;
 mod held;
 mod lifetime;
+mod neighbours;
 mod orders;
 mod packets;
+#[expect(dead_code, reason = "a user namespace will do here, so nobody asks for root")]
+mod privilege;
 mod world;

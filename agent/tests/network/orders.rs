@@ -15,17 +15,7 @@ pub const LEASE: Duration = Duration::from_secs(60);
 
 /// Everything is cut both ways.
 pub fn partition() -> NetworkOrder {
-    NetworkOrder {
-        delay: None,
-        jitter: None,
-        loss: None,
-        partition: true,
-        direction: Direction::Both,
-        peers: Peers::All,
-        ports: Vec::new(),
-        protocol: None,
-        cut_control: false,
-    }
+    NetworkOrder { partition: true, ..NetworkOrder::about_all(Direction::Both) }
 }
 
 /// What comes in waits.

@@ -119,8 +119,7 @@ fn again_in_a_user_namespace() {
         Command::new("unshare").args(["--user", "--map-root-user", "--mount", "--net"]).args(command).status()
     };
     if !unshare(&["true"]).is_ok_and(|status| status.success()) {
-        println!("skipped: needs root");
-        return;
+        return crate::privilege::skip("needs root, or a user namespace");
     }
     let program = std::env::current_exe().unwrap();
     let test = std::thread::current().name().expect("libtest names its threads after tests").to_owned();

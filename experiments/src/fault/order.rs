@@ -111,6 +111,23 @@ pub struct NetworkOrder {
     pub cut_control: bool,
 }
 
+impl NetworkOrder {
+    /// About every packet that goes this way, and nothing happens to any yet.
+    pub fn about_all(direction: Direction) -> Self {
+        Self {
+            delay: None,
+            jitter: None,
+            loss: None,
+            partition: false,
+            direction,
+            peers: Peers::All,
+            ports: Vec::new(),
+            protocol: None,
+            cut_control: false,
+        }
+    }
+}
+
 /// The other ends of a network fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -87,7 +87,7 @@ impl Stop {
                 path.display()
             )
         });
-        Self::error(format!("failed to {}{}", crate::chain(error), hint.unwrap_or_default()))
+        Self::error(format!("failed to {}{}", squall_agent::explain(error), hint.unwrap_or_default()))
     }
 }
 

@@ -137,7 +137,7 @@ impl Setup {
         let own = written.platforms.iter().filter_map(|(name, one)| Some((name.to_string(), one.prometheus.as_ref()?)));
         for (name, access) in own.chain(written.prometheus.as_ref().map(|access| (String::new(), access))) {
             let prometheus = Prometheus::try_new(self.settings.access(access)).map_err(|error| {
-                Stop::bad_input(format!("the settings' `prometheus`: failed to {}", crate::chain(&error)))
+                Stop::bad_input(format!("the settings' `prometheus`: failed to {}", squall_agent::explain(&error)))
             })?;
             self.sources.insert(name, Arc::new(prometheus));
         }

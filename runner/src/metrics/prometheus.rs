@@ -7,11 +7,11 @@
 use super::answer::{Alerts, BuildInfo, Flags, Found, Rules, Targets, decode};
 use super::client::{Access, ClientError, http_client, read};
 use super::{Answer, FiringAlert, MetricError, MetricSource, RuleState, RuleTrouble, ScrapeTarget};
-use crate::chain;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use squall_agent::explain;
 use squall_experiments::judge::Labels;
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ impl Prometheus {
             Some(form) => self.client.post(&url).form(form),
             None => self.client.get(&url),
         };
-        let request = match self.credentials().map_err(|error| unreachable(chain(&error)))? {
+        let request = match self.credentials().map_err(|error| unreachable(explain(&error)))? {
             Credentials::None => request,
             Credentials::Bearer(token) => request.bearer_auth(token),
             Credentials::Basic(user, password) => request.basic_auth(user, Some(password)),
@@ -86,9 +86,9 @@ impl Prometheus {
             if error.is_timeout() {
                 MetricError::TimedOut { url: self.base.clone(), after: self.patience }
             } else if error.is_body() || error.is_decode() {
-                MetricError::Broken { url: self.base.clone(), reason: chain(&error.without_url()) }
+                MetricError::Broken { url: self.base.clone(), reason: explain(&error.without_url()) }
             } else {
-                unreachable(chain(&error.without_url()))
+                unreachable(explain(&error.without_url()))
             }
         };
         let mut response = request.timeout(self.patience).send().await.map_err(broken)?;

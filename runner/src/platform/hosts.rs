@@ -1,6 +1,7 @@
 //! Hosts: instances from an inventory, looked at on this machine.
 
 use super::addresses::addresses;
+use squall_agent::process::ProcessFacts;
 use squall_experiments::target::{Instance, Locator, ProcessLocator};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -63,12 +64,9 @@ fn process(pidfile: &Path) -> Result<u32, String> {
     let text =
         std::fs::read_to_string(pidfile).map_err(|error| format!("the pidfile `{shown}` cannot be read: {error}"))?;
     let number: u32 = text.trim().parse().map_err(|_| format!("the pidfile `{shown}` holds no process number"))?;
-    let status = std::fs::read_to_string(format!("/proc/{number}/stat"));
-    // After the name in brackets: `Z` and `X` are dead.
-    let state = status.ok().and_then(|stat| stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()));
-    match state {
-        None | Some('Z' | 'X') => Err(format!("process {number} of the pidfile `{shown}` does not live")),
-        Some(_) => Ok(number),
+    match ProcessFacts::of(number) {
+        Some(facts) if !facts.is_over() => Ok(number),
+        Some(_) | None => Err(format!("process {number} of the pidfile `{shown}` does not live")),
     }
 }
 

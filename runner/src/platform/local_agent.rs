@@ -117,7 +117,7 @@ impl Starter {
 }
 
 fn link(error: &ClientError) -> LinkError {
-    LinkError(crate::chain(error))
+    LinkError(squall_agent::explain(error))
 }
 
 impl AgentLink for SocketAgent {

@@ -1,9 +1,10 @@
 //! `exec` and `http` on this host: begun, bounded, ended, and their last words kept.
 
-use super::launch::{LAUNCH_WORD, Session, boot_id, signal_session, start_time};
+use super::launch::{LAUNCH_WORD, Session, signal_session, start_time};
 use crate::history::StartedProcess;
 use crate::secrets::Secrets;
 use rustix::process::Signal;
+use squall_agent::clock::boot_id;
 use squall_experiments::claim::{HttpRequest, Program};
 use squall_experiments::experiment::Action;
 use squall_experiments::history::{ActionEnd, Activity};
@@ -213,7 +214,9 @@ async fn answer(client: &reqwest::Client, request: &HttpRequest, patience: Durat
     };
     match request.send().await {
         Err(error) if error.is_timeout() => ActionEnd::TimedOut { output: String::new() },
-        Err(error) => ActionEnd::Answered { status: 0, output: secrets.hide(&crate::chain(&error.without_url())) },
+        Err(error) => {
+            ActionEnd::Answered { status: 0, output: secrets.hide(&squall_agent::explain(&error.without_url())) }
+        }
         Ok(mut response) => {
             let status = response.status().as_u16();
             let mut body = Vec::new();

@@ -119,7 +119,7 @@ impl Ground {
             }
         }
         let mut live = self.live.lock().expect("no holder of this lock panics");
-        live.claim(&Claimed::of(&targets)).map_err(|error| crate::chain(&error))
+        live.claim(&Claimed::of(&targets)).map_err(|error| squall_agent::explain(&error))
     }
 }
 

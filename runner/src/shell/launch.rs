@@ -5,9 +5,10 @@
 //! the command starts can be ended together. A parent-death signal: a runner that is killed leaves nothing.
 
 use rustix::process::{Pid, Signal};
+use squall_agent::clock::boot_id;
+use squall_agent::process::{ProcessFacts, all_processes};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 
 /// The hidden first argument. Followed by the runner's process number and the command.
 pub const LAUNCH_WORD: &str = "__launch";
@@ -37,40 +38,14 @@ pub fn launch(arguments: Vec<OsString>) -> u8 {
 
 /// When a process started, in ticks since boot; `None`: there is none of that number.
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    stat(Path::new("/proc").join(pid.to_string()).as_path()).map(|stat| stat.started)
-}
-
-/// The boot a process number belongs to.
-pub(crate) fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
-}
-
-struct Stat {
-    pid: i32,
-    session: i32,
-    started: u64,
-}
-
-/// Of `/proc/PID/stat`: the command's name may hold anything, so fields are counted from its closing bracket.
-fn stat(folder: &Path) -> Option<Stat> {
-    let text = std::fs::read_to_string(folder.join("stat")).ok()?;
-    let (head, tail) = text.rsplit_once(')')?;
-    let fields: Vec<&str> = tail.split_whitespace().collect();
-    Some(Stat {
-        pid: head.split(' ').next()?.parse().ok()?,
-        session: fields.get(3)?.parse().ok()?,
-        started: fields.get(19)?.parse().ok()?,
-    })
+    ProcessFacts::of(pid).map(|facts| facts.start)
 }
 
 /// Signals every process of a session.
 pub(crate) fn signal_session(session: u32, signal: Signal) {
-    let Ok(folders) = std::fs::read_dir("/proc") else { return };
-    for folder in folders.flatten() {
-        if let Some(stat) = stat(&folder.path())
-            && i64::from(stat.session) == i64::from(session)
-            && let Some(pid) = Pid::from_raw(stat.pid)
-        {
+    let processes = all_processes().unwrap_or_default().into_iter();
+    for (pid, _) in processes.filter(|(_, facts)| facts.session == session) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
             // Gone in between is what was wanted.
             let _gone = rustix::process::kill_process(pid, signal);
         }

@@ -53,10 +53,11 @@ impl Probe {
         let Some(path) = json else {
             return Ok(Reading::Number(answer.map_or(0.0, |answer| f64::from(answer.status().as_u16()))));
         };
-        let mut answer = answer.map_err(|error| format!("no answer: {}", crate::chain(&error.without_url())))?;
+        let mut answer =
+            answer.map_err(|error| format!("no answer: {}", squall_agent::explain(&error.without_url())))?;
         let status = answer.status();
         let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| crate::chain(&error.without_url()))? {
+        while let Some(part) = answer.chunk().await.map_err(|error| squall_agent::explain(&error.without_url()))? {
             body.extend_from_slice(&part);
             if body.len() > LARGEST {
                 return Err(format!("the answer is larger than {LARGEST} bytes"));

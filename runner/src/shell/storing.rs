@@ -84,7 +84,7 @@ impl Pending {
         let append = self.queue.pop_front().expect("the oldest is still there");
         let reason = match result {
             Ok(Ok(Ok(()))) => return Stored::Done(append.held),
-            Ok(Ok(Err(error))) => crate::chain(&error),
+            Ok(Ok(Err(error))) => squall_agent::explain(&error),
             Ok(Err(_)) => "the history is written no longer".to_owned(),
             Err(_) => "the history takes too long to write".to_owned(),
         };

@@ -149,7 +149,7 @@ async fn close(mut judgement: Judgement, shell: &Shell<'_>, mut pending: Pending
         let finish = pending.writer().finish(ended, judgement.clone());
         stored = match tokio::time::timeout(Duration::from_secs(10), finish).await {
             Ok(Ok(Ok(()))) => return judgement,
-            Ok(Ok(Err(error))) => Err(crate::chain(&error)),
+            Ok(Ok(Err(error))) => Err(squall_agent::explain(&error)),
             Ok(Err(_)) | Err(_) => Err("it takes too long to write".to_owned()),
         };
     }

@@ -82,7 +82,13 @@ fn what_another_run_holds_is_refused_when_planned() {
 #[test]
 fn a_plan_without_root_says_that_the_agent_was_not_asked() {
     const NOBODY: u32 = 65_534;
-    assert!(rustix::process::geteuid().is_root(), "needs root: only root becomes somebody else");
+    if !rustix::process::geteuid().is_root() {
+        // Then the plan is made by this user: others become nobody only by root's leave.
+        let world = World::new();
+        world.pause("hold", "1s");
+        world.squall(&["plan", "hold.yaml"]).exits(0, "NOT ASKED: whether the agent of node local");
+        return;
+    }
     let world = World::new();
     world.pause("hold", "1s");
     let own = world.path("squall");

@@ -2,8 +2,10 @@
 
 use super::evidence::evidence;
 use super::hold::Holder;
+use super::neighbours::{Fate, Neighbours, Tables};
 use super::plan::{self, Hold, Plan, plan};
 use super::traffic::{LEASE, lease_element};
+use crate::explain;
 use crate::kernel::{NamespaceError, in_namespace};
 use crate::netlink::nftables::{Batch, CounterTotals, Expression, Family, Table, counters, table_exists};
 use crate::netlink::queue::Queue;
@@ -14,6 +16,7 @@ use squall_experiments::name::FaultId;
 use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -61,15 +64,10 @@ impl From<InjectError> for Refusal {
                 let kind = if missing { RefusalKind::Unsupported } else { RefusalKind::Failed };
                 Refusal { kind, reason: error.to_string() }
             }
-            InjectError::Namespace(error) => failed(chain(&error)),
-            InjectError::Thread(_) => failed(chain(&error)),
+            InjectError::Namespace(error) => failed(explain(&error)),
+            InjectError::Thread(_) => failed(explain(&error)),
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(error.source(), |error| error.source())
-        .fold(error.to_string(), |text, source| format!("{text}: {source}"))
 }
 
 /// Everything that went wrong in a revert. Nothing was left out because of it.
@@ -91,7 +89,12 @@ pub struct NetworkFault {
     families: Vec<Family>,
     /// `None` once it is reverted. The kernel removes the tables when this closes.
     owner: Option<Socket>,
+    neighbours: Neighbours,
+    /// What became of the tables at the revert.
+    fate: Fate,
     holder: Option<Holder>,
+    /// Why the reader broke, until it is told.
+    broken: Option<NetlinkError>,
     /// What the counters said last.
     counted: Vec<CounterTotals>,
 }
@@ -119,18 +122,28 @@ impl NetworkFault {
         Self::carry_out(id, prepare(id, order, lease)?)
     }
 
-    fn carry_out(id: &FaultId, (plan, mut owner, queue): Prepared) -> Result<Self, InjectError> {
+    fn carry_out(id: &FaultId, (plan, mut owner, queue, neighbours): Prepared) -> Result<Self, InjectError> {
         let name = plan::table_name(id);
         if table_exists(&mut owner, &name)? {
             let reason = format!("fault {id} is already there: nftables table {name} stands");
             return Err(InjectError::Refused(Refusal { kind: RefusalKind::Overlap, reason }));
         }
         let Plan { drops, hold, backend } = plan;
-        let mut fault =
-            Self { backend, name, families: Vec::new(), owner: Some(owner), holder: None, counted: Vec::new() };
+        let mut fault = Self {
+            backend,
+            name,
+            families: Vec::new(),
+            owner: Some(owner),
+            neighbours,
+            fate: Fate::Removed,
+            holder: None,
+            broken: None,
+            counted: Vec::new(),
+        };
         // From here on an early return drops `fault`, which reverts what is done.
         if let Some((hold, queue)) = hold.zip(queue) {
             let number = queue.number();
+            fault.neighbours.begin_to_hold();
             // The reader first: a packet that is queued before anyone reads would wait in vain.
             fault.holder = Some(Holder::start(queue, hold.delay, hold.jitter).map_err(InjectError::Thread)?);
             fault.make_hold(&hold, number)?;
@@ -172,9 +185,10 @@ impl NetworkFault {
         Ok(())
     }
 
-    /// Why it is on in name only, once: the reader of what it holds broke, and packets pass unheld.
+    /// Why it is, or was until its revert, on in name only, once: the reader of what it holds broke, and packets
+    /// passed unheld.
     pub fn broke(&mut self) -> Option<NetlinkError> {
-        self.holder.as_mut().and_then(Holder::broke)
+        self.broken.take().or_else(|| self.holder.as_mut().and_then(Holder::broke))
     }
 
     /// What it has done so far; after the revert, what it did.
@@ -195,27 +209,24 @@ impl NetworkFault {
         // First the gate, so that nothing new is held; then what is held is let go; only then the
         // tables: when a hook goes, the kernel *drops* whatever waits in any queue of the namespace.
         errors.extend(self.shut().err());
-        errors.extend(self.holder.as_mut().and_then(|holder| holder.stop().err()));
+        // A reader that broke since anybody looked is no failure to revert: it is the fault that failed.
+        self.broken = self.broken.take().or_else(|| self.holder.as_mut().and_then(|holder| holder.stop().err()));
         errors.extend(self.count().err());
-        if let Some(mut owner) = self.owner.take() {
-            let mut standing = Vec::new();
-            for family in self.families.drain(..) {
-                let mut batch = Batch::default();
-                batch.remove_table(family, &self.name);
-                standing.extend(batch.commit(&mut owner).err().filter(|error| error.errno != Errno::ENOENT));
-            }
-            if standing.is_empty() {
-                owner.close_later();
-            } else {
-                // Then its end is what removes them, and is waited for.
-                drop(owner);
-            }
+        if let Some(owner) = self.owner.take() {
+            let tables = Tables { owner, name: self.name.clone(), families: std::mem::take(&mut self.families) };
+            let (fate, standing) = self.neighbours.remove(tables);
+            self.fate = fate;
             errors.extend(standing);
         }
         if let Some(holder) = &mut self.holder {
             holder.close();
         }
         if errors.is_empty() { Ok(()) } else { Err(RevertErrors(errors)) }
+    }
+
+    /// Whether its tables outlast its revert, inert, for the sake of another fault that holds packets beside it.
+    pub fn left_tables(&self) -> bool {
+        self.fate == Fate::Left
     }
 
     fn shut(&mut self) -> Result<(), NetlinkError> {
@@ -284,8 +295,7 @@ pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
     let as_another: Vec<Link> = links.into_iter().map(|link| Link { loopback: false, ..link }).collect();
     let id = FaultId::new("probe");
     let plan = plan(&id, order, &as_another, CONTROL, Duration::from_secs(1)).map_err(InjectError::Refused)?;
-    let (owner, queue) = open(&plan)?;
-    let fault = NetworkFault::carry_out(&id, (plan, owner, queue))?;
+    let fault = NetworkFault::carry_out(&id, open(plan)?)?;
     Ok(fault.backend().to_owned())
 }
 
@@ -297,14 +307,12 @@ pub fn foresee(id: &FaultId, order: &NetworkOrder, namespace: BorrowedFd<'_>) ->
     in_namespace(namespace, || look_around(id, order, Duration::ZERO).map(|plan| plan.backend))?
 }
 
-/// A plan, and the sockets it needs.
-type Prepared = (Plan, Socket, Option<Queue>);
+/// A plan, the sockets it needs, and its place among the faults of its namespace.
+type Prepared = (Plan, Socket, Option<Queue>, Neighbours);
 
 /// Looks around in the calling thread's network namespace and opens there what will be used from anywhere.
 fn prepare(id: &FaultId, order: &NetworkOrder, lease: Duration) -> Result<Prepared, InjectError> {
-    let plan = look_around(id, order, lease)?;
-    let (owner, queue) = open(&plan)?;
-    Ok((plan, owner, queue))
+    open(look_around(id, order, lease)?)
 }
 
 /// The plan for the calling thread's network namespace as it is now.
@@ -314,9 +322,10 @@ fn look_around(id: &FaultId, order: &NetworkOrder, lease: Duration) -> Result<Pl
 }
 
 /// The sockets a plan needs, in the calling thread's network namespace.
-fn open(plan: &Plan) -> Result<(Socket, Option<Queue>), NetlinkError> {
+fn open(plan: Plan) -> Result<Prepared, InjectError> {
+    let here = std::fs::metadata("/proc/thread-self/ns/net").map_err(NamespaceError::Enter)?;
     let queue = plan.hold.as_ref().map(|hold| Queue::bind_free(FIRST_QUEUE, capacity(hold))).transpose()?;
-    Ok((Socket::open(Protocol::Netfilter)?, queue))
+    Ok((plan, Socket::open(Protocol::Netfilter)?, queue, Neighbours::of(here.ino())))
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small positive number")]
@@ -331,10 +340,30 @@ pub(crate) mod testing {
 
     use super::*;
 
+    use crate::faults::network::hold::testing::{breaks_when_stopped, broken};
+
     /// A delay whose reader breaks, and nothing in the kernel.
     pub fn broken_delay() -> NetworkFault {
+        held_by(broken())
+    }
+
+    /// A delay whose reader breaks after the last look at it.
+    pub fn delay_that_breaks_last() -> NetworkFault {
+        held_by(breaks_when_stopped())
+    }
+
+    fn held_by(holder: Holder) -> NetworkFault {
         let (backend, name) = ("test".to_owned(), "squall_test".to_owned());
-        let holder = Some(crate::faults::network::hold::testing::broken());
-        NetworkFault { backend, name, families: Vec::new(), owner: None, holder, counted: Vec::new() }
+        NetworkFault {
+            backend,
+            name,
+            families: Vec::new(),
+            owner: None,
+            neighbours: Neighbours::of(0),
+            fate: Fate::Removed,
+            holder: Some(holder),
+            broken: None,
+            counted: Vec::new(),
+        }
     }
 }

@@ -340,4 +340,13 @@ pub(crate) mod testing {
         let (queue, _closed) = rustix::pipe::pipe().unwrap();
         Holder::start(Queue::over(queue), Duration::from_millis(1), Duration::ZERO).unwrap()
     }
+
+    /// A reader that waits in peace until it is told to end, and breaks when it then lets go of its packets: as late
+    /// as a reader can break.
+    pub fn breaks_when_stopped() -> Holder {
+        let (queue, open) = rustix::pipe::pipe().unwrap();
+        // For as long as the process lives: nobody writes, and nobody closes.
+        std::mem::forget(open);
+        Holder::start(Queue::over(queue), Duration::from_millis(1), Duration::ZERO).unwrap()
+    }
 }

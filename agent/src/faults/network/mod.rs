@@ -11,7 +11,8 @@
 //! - Drops are at the outermost hooks and silent, because a sender must not learn of them: a drop in `inet output` makes
 //!   `sendto` fail with EPERM, which no real network does.
 //! - When any netfilter hook of a namespace goes, the kernel drops what waits in its queues at that moment. A fault lets go
-//!   what it holds before its own hooks go; the end of *another* fault beside it costs it the packets it holds just then.
+//!   what it holds before its own hooks go, and leaves its tables, inert, while *another* one beside it holds packets
+//!   (`neighbours`). Hooks of other programs that go meanwhile still cost it the packets it holds just then.
 //! - Where interfaces are stacked, members of bridges and bonds are left out, so that a packet meets a fault once; a
 //!   VLAN's or tunnel's packets pass two interfaces and meet it twice (which matters only to `loss`).
 //! - Interfaces are those there at injection; one that appears later is not met.
@@ -20,6 +21,7 @@
 mod evidence;
 mod fault;
 mod hold;
+mod neighbours;
 mod peers;
 mod plan;
 mod traffic;

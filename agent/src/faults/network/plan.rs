@@ -242,17 +242,7 @@ mod tests {
     const LEASE: Duration = Duration::from_secs(15);
 
     fn partition() -> NetworkOrder {
-        NetworkOrder {
-            delay: None,
-            jitter: None,
-            loss: None,
-            partition: true,
-            direction: Direction::Both,
-            peers: Peers::All,
-            ports: Vec::new(),
-            protocol: None,
-            cut_control: false,
-        }
+        NetworkOrder { partition: true, ..NetworkOrder::about_all(Direction::Both) }
     }
 
     fn delay(direction: Direction) -> NetworkOrder {
