@@ -202,7 +202,7 @@ pub(super) struct What {
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// The seed of every choice; drawn and printed if not given
-    #[arg(long)]
+    #[arg(long, value_parser = seed, allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// Give a parameter a value
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
@@ -219,8 +219,12 @@ pub(super) struct Environment {
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
+        _ => Err("write NAME=VALUE, such as `--set upstream=payments`".to_owned()),
     }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}, as a run prints it", u64::MAX))
 }
 
 #[cfg(test)]

@@ -57,7 +57,10 @@ fn find(folder: &StateFolder, wanted: &str) -> Result<Record, Stop> {
 }
 
 fn no_such_run(wanted: &str) -> Stop {
-    Stop::bad_input(format!("there is no run `{wanted}`: `squall runs` lists them"))
+    if wanted == "last" {
+        return Stop::bad_input("there are no runs yet");
+    }
+    Stop::bad_input(format!("there is no run `{wanted}`: `squall runs` lists them, and `last` is the newest"))
 }
 
 /// A run by its id; `last`, or the beginning of an id that only one run has.
@@ -68,7 +71,11 @@ pub(super) fn find_run(store: &Store, wanted: &str) -> Result<RunId, Stop> {
     let line = match (exact, matching.next(), matching.next()) {
         (Some(line), _, _) | (None, Some(line), None) => line,
         (None, Some(line), Some(_)) if wanted == "last" => line,
-        (None, Some(_), Some(_)) => return Err(Stop::bad_input(format!("several runs begin with `{wanted}`"))),
+        (None, Some(one), Some(other)) => {
+            let (one, other) = (&one.run, &other.run);
+            let message = format!("several runs begin with `{wanted}`, such as {one} and {other}: write more of it");
+            return Err(Stop::bad_input(message));
+        }
         (None, None, _) => return Err(no_such_run(wanted)),
     };
     Ok(line.run.clone())

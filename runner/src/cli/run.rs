@@ -46,6 +46,7 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
         Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
     let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
+    arguments.outputs.check(what.documents.experiments.len())?;
     let setup = set_up(settings, &what)?;
     leave_nothing_behind(&setup).await?;
     let seed = arguments.what.seed.unwrap_or_else(rand::random);
@@ -61,7 +62,6 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
         let again = again(arguments, files.map(|(_, file)| file.as_path()), seed);
         planned.push(Planned { experiment, plan, file: file.path.clone(), text: file.text.clone(), again });
     }
-    arguments.outputs.check(planned.len())?;
     for one in &planned {
         eprint!("{}", plan_text(one.experiment, &one.plan));
     }

@@ -158,7 +158,8 @@ fn reports_that_cannot_be_written_are_refused_before_anything_is_touched() {
     let world = World::new();
     world.pause("hold", "120s");
     world.write("out", "a file stands where the folder would be");
-    world.squall(&["run", "hold.yaml", "--yes", "--report", "out"]).exits(2, "reports cannot be written");
+    world.squall(&["run", "hold.yaml", "--yes", "--report", "out"]).exits(2, "use `--html FILE` for one page");
+    world.squall(&["run", "hold.yaml", "--yes", "--report", "out/deeper"]).exits(2, "reports cannot be written");
     world.squall(&["runs"]).exits(0, "no runs yet");
 }
 
