@@ -105,7 +105,8 @@ pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
     Halt::call(folder, reason, &caller(), Timestamp::now()).map_err(|error| Stop::failed(&error))?;
     // Told first, looked for afterwards: a run that begins in between is halted, and may be named or not.
     let live = live_runs(folder)?;
-    let history = folder.path().display();
+    let history = std::path::absolute(folder.path()).unwrap_or_else(|_| folder.path().to_owned());
+    let history = history.display();
     match live.as_slice() {
         [] => eprintln!(
             "halted: no run with the history in {history} is live, and none begins there until `squall resume`.\n\
@@ -124,8 +125,16 @@ pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
 fn caller() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME"));
-    let user = user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    let user = user.or_else(account).unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
     format!("{user} on {}", rustix::system::uname().nodename().to_string_lossy())
+}
+
+/// The account's name, where the environment has none.
+fn account() -> Option<String> {
+    let number = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    let fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    fields.into_iter().find(|fields| fields.get(2) == Some(&number.as_str())).map(|fields| fields[0].to_owned())
 }
 
 fn live_runs(folder: &StateFolder) -> Result<Vec<RunId>, Stop> {

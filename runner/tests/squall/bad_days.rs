@@ -10,6 +10,13 @@ fn a_run_that_goes_well_passes_and_its_report_is_kept() {
     let world = World::new();
     world.pause("hold", "2s");
     let said = world.squall(&["run", "hold.yaml", "--yes", "--seed", "7", "--report", "out"]).exits(0, "PASSED");
+    for (whole, left) in [
+        ("takes 12s to 4m 57s in all: preflight 0s to 2m, baseline 10s to 1m 10s, method 2s to 1m 17s, recovery", ""),
+        ("preflight: looking", "at most 4 min 57 s left"),
+    ] {
+        let line = said.stderr.lines().find(|line| line.contains(whole)).unwrap_or_else(|| panic!("{said:#?}"));
+        assert!(line.contains(left), "the plan and the run say the same: {line}");
+    }
     assert!(said.stdout.contains("squall run hold.yaml --seed 7"), "{said:#?}");
     assert_eq!(world.state_of_victim(), 'S');
     let [page] = world.reports_in("out").try_into().expect("one run, one report");
