@@ -211,9 +211,17 @@ pub(super) struct What {
 
 #[derive(Debug, Args)]
 pub(super) struct Environment {
-    /// The settings; squall.yaml in this folder, if there is one
-    #[arg(long, value_name = "FILE", env = "SQUALL_SETTINGS")]
-    pub(super) settings: Option<PathBuf>,
+    /// The settings; else what SQUALL_SETTINGS names, else squall.yaml in this folder if there is one
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The settings' file, if one is named. An empty variable names none, as with every other variable.
+    pub(super) fn settings(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("SQUALL_SETTINGS").filter(|path| !path.is_empty());
+        self.settings.clone().or_else(|| variable().map(PathBuf::from))
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -11,7 +11,7 @@ use std::io::Write as _;
 
 /// Shows the plan of every experiment in the files.
 pub(super) async fn plan(arguments: &PlanArguments) -> Result<Exit, Stop> {
-    let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
+    let settings = Settings::load(arguments.environment.settings().as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     let setup = set_up(settings, &what)?;
     let seed = arguments.what.seed.unwrap_or_else(rand::random);

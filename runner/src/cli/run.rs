@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     // From here on Ctrl-C ends a run by reverting it, whatever the moment; between two runs it ends the command.
     let mut signals =
         Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
-    let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
+    let settings = Settings::load(arguments.environment.settings().as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     arguments.outputs.check(what.documents.experiments.len())?;
     let setup = set_up(settings, &what)?;
@@ -221,7 +221,7 @@ fn again<'a>(arguments: &RunArguments, files: impl Iterator<Item = &'a Path>, se
     for (name, value) in &arguments.what.set {
         words.extend(["--set".to_owned(), quoted(&format!("{name}={value}"))]);
     }
-    if let Some(settings) = &arguments.environment.settings {
+    if let Some(settings) = arguments.environment.settings() {
         words.extend(["--settings".to_owned(), quoted(&settings.display().to_string())]);
     }
     if arguments.placebo {

@@ -92,6 +92,10 @@ fn an_option_that_makes_no_sense_is_refused_with_what_to_write() {
     }
     assert!(std::fs::read_to_string(world.path("hold.yaml")).unwrap().contains("kind: Experiment"), "it is whole");
     assert!(!is_there(&world.path("agent")), "nobody was needed");
+    let unset = world.command(&["runs"]).env("SQUALL_SETTINGS", "").output().unwrap();
+    assert!(unset.status.success(), "an empty variable names no file: {unset:?}");
+    let gone = world.command(&["runs"]).env("SQUALL_SETTINGS", "gone.yaml").output().unwrap();
+    assert_eq!(gone.status.code(), Some(2), "{gone:?}");
     world.squall(&["schema", "settings"]).exits(0, "bearerTokenFile");
     world.squall(&["schema"]).exits(0, "recoverWithin");
 }
