@@ -102,6 +102,9 @@ fn exit_of(record: &Record) -> Exit {
 
 /// Calls halt.
 pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
+    if let Some(before) = Halt::called(folder) {
+        eprintln!("note: runs were halted already: {}", before.in_words());
+    }
     Halt::call(folder, reason, &caller(), Timestamp::now()).map_err(|error| Stop::failed(&error))?;
     // Told first, looked for afterwards: a run that begins in between is halted, and may be named or not.
     let live = live_runs(folder)?;
@@ -119,6 +122,13 @@ pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
         }
     }
     Ok(Exit::Passed)
+}
+
+/// Says that no run begins now, before anybody decides to begin one.
+pub(super) fn tell_of_halt(folder: &StateFolder) {
+    if let Some(halt) = Halt::called(folder) {
+        eprintln!("note: runs are halted: {}", halt.in_words());
+    }
 }
 
 /// Who is at the keyboard, also behind `sudo`, and at which machine.

@@ -3,6 +3,7 @@
 use super::arguments::PlanArguments;
 use super::exit::{Exit, Stop};
 use super::files::read_to_run;
+use super::past::tell_of_halt;
 use super::plan_text::plan_text;
 use super::revert::refuse_while_unclean;
 use super::setup::set_up;
@@ -19,6 +20,7 @@ pub(super) async fn plan(arguments: &PlanArguments) -> Result<Exit, Stop> {
         let plan = setup.plan(experiment, seed).await?;
         let _closed = std::io::stdout().write_all(plan_text(experiment, &plan).as_bytes());
     }
+    tell_of_halt(&setup.folder);
     // Last: the plan is worth reading even where it may not be run yet.
     refuse_while_unclean(&setup)?;
     Ok(Exit::Passed)

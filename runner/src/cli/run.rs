@@ -5,6 +5,7 @@ use super::confirm::confirm;
 use super::exit::{Exit, Stop};
 use super::files::read_to_run;
 use super::output::terminal_options;
+use super::past::tell_of_halt;
 use super::plan_text::plan_text;
 use super::revert::leave_nothing_behind;
 use super::setup::{Setup, set_up};
@@ -65,6 +66,7 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     for one in &planned {
         eprint!("{}", plan_text(one.experiment, &one.plan));
     }
+    tell_of_halt(&setup.folder);
     confirm(setup.settings.written.confirm, arguments.yes)?;
     let mut records = Vec::new();
     let (mut unwritten, mut interrupted) = (None, false);

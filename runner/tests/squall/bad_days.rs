@@ -104,6 +104,9 @@ fn halt_ends_a_live_run_and_lets_none_begin() {
     for words in ["called by ada on ", "`squall resume`"] {
         assert!(refused.stdout.contains(words), "{words}: {refused:#?}");
     }
+    let planned = world.squall(&["plan", "hold.yaml"]).exits(0, "note: runs are halted: the site is down");
+    assert!(planned.stdout.contains("hits victim"), "{planned:#?}");
+    world.squall(&["halt", "more of it"]).exits(0, "note: runs were halted already: the site is down");
     assert!(!refused.stdout.contains("host-goes-on"), "nothing was judged, so no claim is shown: {refused:#?}");
     world.squall(&["resume"]).exits(0, "may begin again");
 }
