@@ -1,8 +1,8 @@
 //! Where a run is now, for people who watch it. Nothing is decided by it, and it is not recorded.
 
-use super::Phase;
 use super::engine::Engine;
 use super::faults::State;
+use super::{Phase, bounds};
 use crate::claim::Role;
 use crate::experiment::StepId;
 use crate::judge::Judged;
@@ -93,7 +93,11 @@ impl Engine {
         };
         let hasty = self.ending.is_hasty();
         match self.phase {
-            Phase::Preflight | Phase::Prepare => plus(plan.baseline, plus(plan.method, plan.recovery)),
+            Phase::Preflight => {
+                let looking = rest(Bounds { earliest: Duration::ZERO, latest: bounds::PREFLIGHT });
+                plus(looking, plus(plan.baseline, plus(plan.method, plan.recovery)))
+            }
+            Phase::Prepare => plus(plan.baseline, plus(plan.method, plan.recovery)),
             Phase::Baseline => plus(rest(plan.baseline), plus(plan.method, plan.recovery)),
             Phase::Method => plus(rest(plan.method), plan.recovery),
             Phase::Revert if !hasty => plan.recovery,

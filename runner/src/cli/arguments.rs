@@ -202,7 +202,7 @@ pub(super) struct What {
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// The seed of every choice; drawn and printed if not given
-    #[arg(long)]
+    #[arg(long, value_parser = seed, allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
     /// Give a parameter a value
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = assignment)]
@@ -211,16 +211,28 @@ pub(super) struct What {
 
 #[derive(Debug, Args)]
 pub(super) struct Environment {
-    /// The settings; squall.yaml in this folder, if there is one
-    #[arg(long, value_name = "FILE", env = "SQUALL_SETTINGS")]
-    pub(super) settings: Option<PathBuf>,
+    /// The settings; else what SQUALL_SETTINGS names, else squall.yaml in this folder if there is one
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The settings' file, if one is named. An empty variable names none, as with every other variable.
+    pub(super) fn settings(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os("SQUALL_SETTINGS").filter(|path| !path.is_empty());
+        self.settings.clone().or_else(|| variable().map(PathBuf::from))
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write NAME=VALUE".to_owned()),
+        _ => Err("write NAME=VALUE, such as `--set upstream=payments`".to_owned()),
     }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}, as a run prints it", u64::MAX))
 }
 
 #[cfg(test)]

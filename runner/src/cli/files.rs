@@ -7,6 +7,7 @@ use squall_experiments::text::{
     Code, LARGEST_FILE, Problem, Severity, SourceFile, explain as explanation, render, to_json,
 };
 use squall_experiments::written::{self, Documents, Parameters, Purpose, read_settings};
+use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -136,7 +137,8 @@ fn summary(files: usize, problems: &[Problem]) -> String {
 
 /// Explains a code.
 pub(super) fn explain(code: &str) -> Result<Exit, Stop> {
-    let found = explanation(code).ok_or_else(|| Stop::bad_input(format!("there is no code `{code}`")))?;
+    let none = || format!("there is no code `{code}`: `squall check` prints codes, such as SQ0801, with each problem");
+    let found = explanation(code).ok_or_else(|| Stop::bad_input(none()))?;
     let _closed = writeln!(std::io::stdout(), "{found}");
     Ok(Exit::Passed)
 }
@@ -170,7 +172,14 @@ pub(super) struct ToRun {
 /// Reads what is to be run; warnings are shown, errors end it.
 pub(super) fn read_to_run(what: &What, settings: &Settings) -> Result<ToRun, Stop> {
     let Sources { files, mut problems } = open(&what.files)?;
-    let set = what.set.iter().cloned().collect();
+    let mut set = BTreeMap::new();
+    for (name, value) in &what.set {
+        if set.insert(name.clone(), value.clone()).is_some_and(|other| other != *value) {
+            return Err(Stop::bad_input(format!(
+                "`--set {name}=...` is given twice, with different values: which one?"
+            )));
+        }
+    }
     let parameters = Parameters { set, settings: settings.written.parameters.clone() };
     let (documents, found) = written::read(&files, &parameters, Purpose::Run);
     problems.extend(found);

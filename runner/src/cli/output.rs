@@ -14,10 +14,10 @@ pub struct Outputs {
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Write the report as JSON: into a file, or to stdout
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", value_parser = report_file)]
     json: Option<PathBuf>,
     /// Write the report as one self-contained HTML file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = report_file)]
     html: Option<PathBuf>,
 }
 
@@ -30,10 +30,34 @@ impl Outputs {
     /// Refuses what cannot be written, before anything is run.
     ///
     /// # Errors
-    /// One HTML file for several runs; a folder that cannot be made.
+    /// One HTML file for several runs; a folder where a file should be, or the other way round; a folder that
+    /// cannot be made.
     pub fn check(&self, runs: usize) -> Result<(), Stop> {
         if runs > 1 && self.html.is_some() {
             return Err(Stop::bad_input("`--html FILE` holds one run, and there are several: use `--report DIR`"));
+        }
+        if self.html.as_deref() == Some(Path::new("-")) {
+            return Err(Stop::bad_input(
+                "`--html` writes a file, and `-` is none: name one, or use `--json` for stdout",
+            ));
+        }
+        if self.html.is_some() && self.html == self.json {
+            return Err(Stop::bad_input("`--html` and `--json` name the same file: give each its own"));
+        }
+        for (option, name, path) in [("--json", "report.json", &self.json), ("--html", "report.html", &self.html)] {
+            if let Some(path) = path.as_ref().filter(|path| path.is_dir()) {
+                let (shown, inside) = (path.display(), path.join(name));
+                return Err(Stop::bad_input(format!(
+                    "`{option}` writes a file, and `{shown}` is a folder: write `{option} {}`, or `--report {shown}`",
+                    inside.display()
+                )));
+            }
+        }
+        if let Some(path) = self.report.as_ref().filter(|path| path.exists() && !path.is_dir()) {
+            let shown = path.display();
+            return Err(Stop::bad_input(format!(
+                "`--report` makes a folder, and `{shown}` is a file: name another, or use `--html FILE` for one page"
+            )));
         }
         let files = [&self.json, &self.html].into_iter().flatten().filter(|path| path.as_path() != Path::new("-"));
         let parents = files.filter_map(|path| path.parent().filter(|folder| !folder.as_os_str().is_empty()));
@@ -75,6 +99,18 @@ impl Outputs {
             let shown = folder.join("index.html");
             eprintln!("reports: {}", std::path::absolute(&shown).unwrap_or(shown).display());
         }
+    }
+}
+
+/// `--json` takes the word that follows it, which may have been meant as an experiment: that is never overwritten.
+fn report_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension() {
+        Some(extension) if extension == "yaml" || extension == "yml" => {
+            Err("a report does not overwrite a YAML file: name another, or put the option last; `--json=-` is stdout"
+                .into())
+        }
+        _ => Ok(path),
     }
 }
 

@@ -57,7 +57,10 @@ fn find(folder: &StateFolder, wanted: &str) -> Result<Record, Stop> {
 }
 
 fn no_such_run(wanted: &str) -> Stop {
-    Stop::bad_input(format!("there is no run `{wanted}`: `squall runs` lists them"))
+    if wanted == "last" {
+        return Stop::bad_input("there are no runs yet");
+    }
+    Stop::bad_input(format!("there is no run `{wanted}`: `squall runs` lists them, and `last` is the newest"))
 }
 
 /// A run by its id; `last`, or the beginning of an id that only one run has.
@@ -68,7 +71,11 @@ pub(super) fn find_run(store: &Store, wanted: &str) -> Result<RunId, Stop> {
     let line = match (exact, matching.next(), matching.next()) {
         (Some(line), _, _) | (None, Some(line), None) => line,
         (None, Some(line), Some(_)) if wanted == "last" => line,
-        (None, Some(_), Some(_)) => return Err(Stop::bad_input(format!("several runs begin with `{wanted}`"))),
+        (None, Some(one), Some(other)) => {
+            let (one, other) = (&one.run, &other.run);
+            let message = format!("several runs begin with `{wanted}`, such as {one} and {other}: write more of it");
+            return Err(Stop::bad_input(message));
+        }
         (None, None, _) => return Err(no_such_run(wanted)),
     };
     Ok(line.run.clone())
@@ -95,10 +102,14 @@ fn exit_of(record: &Record) -> Exit {
 
 /// Calls halt.
 pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
+    if let Some(before) = Halt::called(folder) {
+        eprintln!("note: runs were halted already: {}", before.in_words());
+    }
     Halt::call(folder, reason, &caller(), Timestamp::now()).map_err(|error| Stop::failed(&error))?;
     // Told first, looked for afterwards: a run that begins in between is halted, and may be named or not.
     let live = live_runs(folder)?;
-    let history = folder.path().display();
+    let history = std::path::absolute(folder.path()).unwrap_or_else(|_| folder.path().to_owned());
+    let history = history.display();
     match live.as_slice() {
         [] => eprintln!(
             "halted: no run with the history in {history} is live, and none begins there until `squall resume`.\n\
@@ -113,12 +124,27 @@ pub fn halt(folder: &StateFolder, reason: &str) -> Result<Exit, Stop> {
     Ok(Exit::Passed)
 }
 
+/// Says that no run begins now, before anybody decides to begin one.
+pub(super) fn tell_of_halt(folder: &StateFolder) {
+    if let Some(halt) = Halt::called(folder) {
+        eprintln!("note: runs are halted: {}", halt.in_words());
+    }
+}
+
 /// Who is at the keyboard, also behind `sudo`, and at which machine.
 fn caller() -> String {
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = named("SUDO_USER").or_else(|| named("USER")).or_else(|| named("LOGNAME"));
-    let user = user.unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
+    let user = user.or_else(account).unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()));
     format!("{user} on {}", rustix::system::uname().nodename().to_string_lossy())
+}
+
+/// The account's name, where the environment has none.
+fn account() -> Option<String> {
+    let number = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    let fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    fields.into_iter().find(|fields| fields.get(2) == Some(&number.as_str())).map(|fields| fields[0].to_owned())
 }
 
 fn live_runs(folder: &StateFolder) -> Result<Vec<RunId>, Stop> {

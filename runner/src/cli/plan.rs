@@ -3,6 +3,7 @@
 use super::arguments::PlanArguments;
 use super::exit::{Exit, Stop};
 use super::files::read_to_run;
+use super::past::tell_of_halt;
 use super::plan_text::plan_text;
 use super::revert::refuse_while_unclean;
 use super::setup::{Known, LocalAgent, Setup, refused, set_up};
@@ -15,7 +16,7 @@ use std::io::Write as _;
 
 /// Shows the plan of every experiment in the files.
 pub(super) async fn plan(arguments: &PlanArguments) -> Result<Exit, Stop> {
-    let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
+    let settings = Settings::load(arguments.environment.settings().as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     let local = if rustix::process::geteuid().is_root() { LocalAgent::Started } else { LocalAgent::LeftAlone };
     let setup = set_up(settings, &what, local)?;
@@ -32,6 +33,7 @@ pub(super) async fn plan(arguments: &PlanArguments) -> Result<Exit, Stop> {
             stops.push(stop);
         }
     }
+    tell_of_halt(&setup.folder);
     // Last: the plan is worth reading even where it may not be run yet.
     refuse_while_unclean(&setup)?;
     let Some(worst) = stops.iter().map(|stop| stop.exit).min_by_key(|exit| exit.code()) else {

@@ -13,9 +13,12 @@ pub(super) fn plan_text(experiment: &Experiment, plan: &Plan) -> String {
         text.push('\n');
     };
     line(format!("seed {}", plan.seed));
+    let parts = plan.baseline.latest + plan.method.latest + plan.recovery.latest;
+    let before = Bounds { earliest: Duration::ZERO, latest: plan.whole.latest.saturating_sub(parts) };
     line(format!(
-        "takes {} in all: baseline {}, method {}, recovery {}",
+        "takes {} in all: preflight {}, baseline {}, method {}, recovery {}",
         bounds(plan.whole),
+        bounds(before),
         bounds(plan.baseline),
         bounds(plan.method),
         bounds(plan.recovery)

@@ -5,6 +5,7 @@ use super::confirm::confirm;
 use super::exit::{Exit, Stop};
 use super::files::read_to_run;
 use super::output::terminal_options;
+use super::past::tell_of_halt;
 use super::plan_text::plan_text;
 use super::revert::leave_nothing_behind;
 use super::setup::{LocalAgent, Setup, set_up};
@@ -45,8 +46,9 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     // From here on Ctrl-C ends a run by reverting it, whatever the moment; between two runs it ends the command.
     let mut signals =
         Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
-    let settings = Settings::load(arguments.environment.settings.as_deref()).map_err(Stop::bad_input)?;
+    let settings = Settings::load(arguments.environment.settings().as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
+    arguments.outputs.check(what.documents.experiments.len())?;
     let setup = set_up(settings, &what, LocalAgent::Started)?;
     leave_nothing_behind(&setup).await?;
     let seed = arguments.what.seed.unwrap_or_else(rand::random);
@@ -64,10 +66,10 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
         let (place, text) = (file.place(read.place.span.start), file.text.clone());
         planned.push(Planned { experiment, plan, file: file.path.clone(), place, text, again });
     }
-    arguments.outputs.check(planned.len())?;
     for one in &planned {
         eprint!("{}", plan_text(one.experiment, &one.plan));
     }
+    tell_of_halt(&setup.folder);
     confirm(setup.settings.written.confirm, arguments.yes)?;
     let mut records = Vec::new();
     let (mut unwritten, mut interrupted) = (None, false);
@@ -225,7 +227,7 @@ fn again<'a>(arguments: &RunArguments, files: impl Iterator<Item = &'a Path>, se
     for (name, value) in &arguments.what.set {
         words.extend(["--set".to_owned(), quoted(&format!("{name}={value}"))]);
     }
-    if let Some(settings) = &arguments.environment.settings {
+    if let Some(settings) = arguments.environment.settings() {
         words.extend(["--settings".to_owned(), quoted(&settings.display().to_string())]);
     }
     if arguments.placebo {

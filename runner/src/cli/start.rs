@@ -61,14 +61,14 @@ fn perform(command: Command) -> Result<Exit, Stop> {
             runtime.shutdown_background();
             exit
         }
-        Command::Runs { environment, json } => past::runs(&folder(environment.settings.as_deref())?, json),
+        Command::Runs { environment, json } => past::runs(&folder(environment.settings().as_deref())?, json),
         Command::Report { run, outputs, environment } => {
-            past::report(&folder(environment.settings.as_deref())?, &run, &outputs)
+            past::report(&folder(environment.settings().as_deref())?, &run, &outputs)
         }
-        Command::Halt { reason, environment } => past::halt(&folder(environment.settings.as_deref())?, &reason),
-        Command::Resume { environment } => past::resume(&folder(environment.settings.as_deref())?),
+        Command::Halt { reason, environment } => past::halt(&folder(environment.settings().as_deref())?, &reason),
+        Command::Resume { environment } => past::resume(&folder(environment.settings().as_deref())?),
         Command::Revert { run, by_hand, environment } => {
-            runtime()?.block_on(revert::revert(run.as_deref(), by_hand, environment.settings.as_deref()))
+            runtime()?.block_on(revert::revert(run.as_deref(), by_hand, environment.settings().as_deref()))
         }
         // Taken before clap, and here for `squall --help` only.
         Command::Agent { arguments } => {

@@ -1,6 +1,6 @@
 //! `exec` and `http` on this host: begun, bounded, ended, and their last words kept.
 
-use super::launch::{LAUNCH_WORD, Session, signal_session, start_time};
+use super::launch::{Session, launched, signal_session, start_time};
 use crate::history::StartedProcess;
 use crate::secrets::Secrets;
 use rustix::process::Signal;
@@ -11,11 +11,10 @@ use squall_experiments::history::{ActionEnd, Activity};
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::{mpsc, oneshot};
 
 /// How much of what a command prints is kept: its end.
@@ -110,15 +109,7 @@ impl Actions {
 
     fn spawn(&self, activity: Activity, program: &Program) -> Result<Child, String> {
         let (words, environment) = self.secrets.fill_program(program)?;
-        let child = Command::new(&self.squall)
-            .arg(LAUNCH_WORD)
-            .arg(std::process::id().to_string())
-            .args(&words)
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
+        let child = launched(&self.squall, &words, environment)
             .spawn()
             .map_err(|error| format!("start `{}`: {error}", words.first().map_or("", String::as_str)))?;
         // A child that is not waited for keeps its number, so these are its own.

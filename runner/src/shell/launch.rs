@@ -7,8 +7,12 @@
 use rustix::process::{Pid, Signal};
 use squall_agent::clock::boot_id;
 use squall_agent::process::{ProcessFacts, all_processes};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::process::Command;
 
 /// The hidden first argument. Followed by the runner's process number and the command.
 pub const LAUNCH_WORD: &str = "__launch";
@@ -34,6 +38,14 @@ pub fn launch(arguments: Vec<OsString>) -> u8 {
     let error = std::process::Command::new(&program).args(arguments).exec();
     eprintln!("squall: start `{}`: {error}", program.display());
     NOT_FOUND
+}
+
+/// A command of an experiment, to be started: nothing on stdin, both its outputs read, killed when nobody waits.
+pub(super) fn launched(squall: &Path, words: &[String], environment: BTreeMap<String, String>) -> Command {
+    let mut command = Command::new(squall);
+    command.arg(LAUNCH_WORD).arg(std::process::id().to_string()).args(words).envs(environment);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
 }
 
 /// When a process started, in ticks since boot; `None`: there is none of that number.

@@ -1,17 +1,15 @@
 //! One reading of an `http` or `exec` source.
 
-use super::launch::{LAUNCH_WORD, Session};
+use super::launch::{Session, launched};
 use crate::secrets::Secrets;
 use squall_experiments::claim::{HttpRequest, Program, Source};
 use squall_experiments::judge::Reading;
 use squall_experiments::unit::parse_number;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
 
 /// The largest answer a value is looked for in.
 const LARGEST: usize = 1 << 20;
@@ -71,15 +69,7 @@ impl Probe {
 
     async fn exec(&self, program: &Program, stdout: bool, patience: Duration) -> Result<Reading, String> {
         let (words, environment) = self.secrets.fill_program(program)?;
-        let mut child = Command::new(&self.squall)
-            .arg(LAUNCH_WORD)
-            .arg(std::process::id().to_string())
-            .args(&words)
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
+        let mut child = launched(&self.squall, &words, environment)
             .spawn()
             .map_err(|error| format!("the command could not be started: {error}"))?;
         // Held until this is over, in time or not, or nobody asks any more: nothing it started goes on.

@@ -10,6 +10,13 @@ fn a_run_that_goes_well_passes_and_its_report_is_kept() {
     let world = World::new();
     world.pause("hold", "2s");
     let said = world.squall(&["run", "hold.yaml", "--yes", "--seed", "7", "--report", "out"]).exits(0, "PASSED");
+    for (whole, left) in [
+        ("takes 12s to 4m 57s in all: preflight 0s to 2m, baseline 10s to 1m 10s, method 2s to 1m 17s, recovery", ""),
+        ("preflight: looking", "at most 4 min 57 s left"),
+    ] {
+        let line = said.stderr.lines().find(|line| line.contains(whole)).unwrap_or_else(|| panic!("{said:#?}"));
+        assert!(line.contains(left), "the plan and the run say the same: {line}");
+    }
     assert!(said.stdout.contains("squall run hold.yaml --seed 7"), "{said:#?}");
     assert_eq!(world.state_of_victim(), 'S');
     let [page] = world.reports_in("out").try_into().expect("one run, one report");
@@ -97,6 +104,9 @@ fn halt_ends_a_live_run_and_lets_none_begin() {
     for words in ["called by ada on ", "`squall resume`"] {
         assert!(refused.stdout.contains(words), "{words}: {refused:#?}");
     }
+    let planned = world.squall(&["plan", "hold.yaml"]).exits(0, "note: runs are halted: the site is down");
+    assert!(planned.stdout.contains("hits victim"), "{planned:#?}");
+    world.squall(&["halt", "more of it"]).exits(0, "note: runs were halted already: the site is down");
     assert!(!refused.stdout.contains("host-goes-on"), "nothing was judged, so no claim is shown: {refused:#?}");
     world.squall(&["resume"]).exits(0, "may begin again");
 }
@@ -198,7 +208,8 @@ fn reports_that_cannot_be_written_are_refused_before_anything_is_touched() {
     let world = World::new();
     world.pause("hold", "120s");
     world.write("out", "a file stands where the folder would be");
-    world.squall(&["run", "hold.yaml", "--yes", "--report", "out"]).exits(2, "reports cannot be written");
+    world.squall(&["run", "hold.yaml", "--yes", "--report", "out"]).exits(2, "use `--html FILE` for one page");
+    world.squall(&["run", "hold.yaml", "--yes", "--report", "out/deeper"]).exits(2, "reports cannot be written");
     world.squall(&["runs"]).exits(0, "no runs yet");
 }
 

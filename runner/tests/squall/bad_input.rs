@@ -65,6 +65,42 @@ fn a_problem_of_a_file_with_several_documents_is_said_once() {
 }
 
 #[test]
+fn an_option_that_makes_no_sense_is_refused_with_what_to_write() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    std::fs::create_dir(world.path("folder")).unwrap();
+    world.write("file", "");
+    for (words, fix) in [
+        (["plan", "hold.yaml", "--seed", "x"].as_slice(), "a whole number from 0"),
+        (&["plan", "hold.yaml", "--seed", "-1"], "a whole number from 0"),
+        (&["plan", "hold.yaml", "--set", "nokey"], "`--set upstream=payments`"),
+        (&["plan", "hold.yaml", "--set", "a=1", "--set", "a=2"], "given twice"),
+        (&["run", "hold.yaml", "--yes", "--report", "file"], "use `--html FILE`"),
+        (&["run", "hold.yaml", "--yes", "--html", "folder"], "write `--html folder/report.html`"),
+        (&["run", "hold.yaml", "--yes", "--json", "folder"], "write `--json folder/report.json`"),
+        (&["run", "hold.yaml", "--yes", "--html", "-"], "name one"),
+        (&["run", "hold.yaml", "--yes", "--html", "r", "--json", "r"], "give each its own"),
+        (&["run", "--json", "hold.yaml", "hold.yaml", "--yes"], "put the option last"),
+        (&["report", "last"], "no runs yet"),
+        (&["report", "2026"], "`squall runs` lists them"),
+        (&["explain", "steadyState"], "such as SQ0801"),
+        (&["schema", "everything"], "documents, settings"),
+        (&["runs", "--settings", "folder"], "name a file in it"),
+        (&["runs", "--settings", "gone.yaml"], "gone.yaml"),
+    ] {
+        world.squall(words).exits(2, fix);
+    }
+    assert!(std::fs::read_to_string(world.path("hold.yaml")).unwrap().contains("kind: Experiment"), "it is whole");
+    assert!(!is_there(&world.path("agent")), "nobody was needed");
+    let unset = world.command(&["runs"]).env("SQUALL_SETTINGS", "").output().unwrap();
+    assert!(unset.status.success(), "an empty variable names no file: {unset:?}");
+    let gone = world.command(&["runs"]).env("SQUALL_SETTINGS", "gone.yaml").output().unwrap();
+    assert_eq!(gone.status.code(), Some(2), "{gone:?}");
+    world.squall(&["schema", "settings"]).exits(0, "bearerTokenFile");
+    world.squall(&["schema"]).exits(0, "recoverWithin");
+}
+
+#[test]
 fn a_parameter_without_value_is_named() {
     let world = World::new();
     world.pause("hold", "${length}");
