@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p squall-experiments --bench check`
 #![forbid(unsafe_code)]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures time, and decides nothing")]
 
 use squall_experiments::text::SourceFile;
 use squall_experiments::written::{Parameters, Purpose, read};

@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p squall-experiments --bench judge`
 #![forbid(unsafe_code)]
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures time, and decides nothing")]
 
 use jiff::{SignedDuration, Timestamp};
 use squall_experiments::claim::{
