@@ -57,10 +57,11 @@ fn windows_are_the_method_unless_said() {
 }
 
 #[test]
-fn a_query_that_is_pinned_to_a_time_is_warned_of() {
+fn a_query_that_reads_another_time_is_warned_of() {
     let found = |query: &str| codes(Scaffold::Expect, &format!("- name: a\n  query: {query}\n  is: 1"));
-    assert!(found("max(up @ start())").contains(&Code::QueryUnreadable));
-    assert!(!found("max(up)").contains(&Code::QueryUnreadable));
+    assert!(found("max(up @ start())").contains(&Code::AnotherTime));
+    assert!(found("max(up offset 1h)").contains(&Code::AnotherTime));
+    assert!(!found("max(up)").contains(&Code::AnotherTime));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Secrets: filled into commands and requests at the last moment, and struck out of what comes back.
 
+use crate::metrics::HttpClient;
 use squall_experiments::claim::{HttpRequest, Program};
 use squall_experiments::experiment::{Template, Values};
 use squall_experiments::name::RunId;
@@ -51,14 +52,11 @@ impl Secrets {
     ///
     /// # Errors
     /// Names what is not known or cannot be sent.
-    pub fn fill_request(
-        &self,
-        client: &reqwest::Client,
-        request: &HttpRequest,
-    ) -> Result<reqwest::RequestBuilder, String> {
+    pub fn fill_request(&self, client: &HttpClient, request: &HttpRequest) -> Result<reqwest::RequestBuilder, String> {
         let url = self.fill(&request.url)?;
         let address: reqwest::Url = url.parse().map_err(|_| format!("`{url}` is not an address"))?;
         let method = request.method.parse().map_err(|_| format!("`{}` is not an HTTP method", request.method))?;
+        let client = client.get().map_err(|error| crate::chain(&error))?;
         let mut ready = client.request(method, address);
         for (name, value) in &request.headers {
             ready = ready.header(name, self.fill(value)?);

@@ -293,6 +293,23 @@ mod input {
     }
 
     #[test]
+    fn a_machine_without_certificates_needs_none() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("squall.yaml"), "prometheus: {url: \"http://127.0.0.1:9\"}\n").unwrap();
+        let text = lasting("kill: {}", "names: [a]", "2s").replace(
+            "inject: {kill: {}}\n      into: {names: [a]}\n      for: 2s\n",
+            "perform: {exec: {command: [\"true\"]}}\n      undo: []\n",
+        );
+        fs::write(folder.path().join("plain.yaml"), text).unwrap();
+        let mut squall = Command::new(sibling_binary("squall").unwrap());
+        squall.args(["run", "plain.yaml", "--yes"]).current_dir(&folder).env("SQUALL_HISTORY", folder.path());
+        let output = squall.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent").output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        assert!(said.contains("http://127.0.0.1:9") && !said.contains("certificate"), "it asked: {said}");
+    }
+
+    #[test]
     fn a_parameter_is_missing() {
         is_refused("p.yaml", |path| fs::write(path, WITH_A_PARAMETER).unwrap(), &["instance", "p.yaml:"]);
     }

@@ -3,7 +3,7 @@
 use super::exit::Stop;
 use super::files::ToRun;
 use crate::history::StateFolder;
-use crate::metrics::{MetricSource, Prometheus, http_client};
+use crate::metrics::{HttpClient, MetricSource, Prometheus};
 use crate::platform::{AgentLink, SocketAgent, locate};
 use crate::secrets::Secrets;
 use crate::settings::Settings;
@@ -33,7 +33,7 @@ pub(super) struct Setup {
     pub(super) settings: Settings,
     pub(super) folder: StateFolder,
     pub(super) squall: PathBuf,
-    pub(super) client: reqwest::Client,
+    pub(super) client: HttpClient,
     pub(super) secrets: Arc<Secrets>,
     pub(super) platforms: BTreeMap<PlatformName, ReadInstances>,
     pub(super) agents: BTreeMap<NodeName, Arc<dyn AgentLink>>,
@@ -61,12 +61,11 @@ impl Setup {
     pub(super) fn new(settings: Settings, inventories: &[Inventory], local: LocalAgent) -> Result<Self, Stop> {
         let squall =
             std::env::current_exe().map_err(|error| Stop::error(format!("failed to find squall itself: {error}")))?;
-        let client = http_client(None, LONGEST_REQUEST).map_err(|error| Stop::failed(&error))?;
         let secrets = Arc::new(settings.secrets().map_err(Stop::bad_input)?);
         let mut setup = Self {
             folder: StateFolder::of(settings.history().as_deref()),
             squall,
-            client,
+            client: HttpClient::waiting(LONGEST_REQUEST),
             secrets,
             platforms: BTreeMap::new(),
             agents: BTreeMap::new(),

@@ -147,6 +147,15 @@ async fn what_is_not_prometheus_is_said_to_be_none() {
 }
 
 #[tokio::test]
+async fn an_address_without_tls_leads_to_none_with_it() {
+    let server = MockServer::start().await;
+    let elsewhere = ResponseTemplate::new(307).insert_header("location", "https://127.0.0.1:9/");
+    Mock::given(path("/api/v1/query")).respond_with(elsewhere).mount(&server).await;
+    let error = client(&server.uri()).value_at("up", at(1000)).await.unwrap_err();
+    assert!(error.to_string().contains("write that one"), "{error}");
+}
+
+#[tokio::test]
 async fn a_truncated_answer_is_never_taken_for_a_short_one() {
     let cut = error(200, r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"val"#).await;
     assert!(matches!(&cut, MetricError::Broken { reason, .. } if reason.contains("ends early")), "{cut}");

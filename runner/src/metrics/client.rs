@@ -1,6 +1,7 @@
 //! Our HTTP client: TLS by rustls with ring, credentials read from files at each use.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How to reach a metric source.
@@ -60,15 +61,7 @@ pub enum ClientError {
 /// # Errors
 /// A certificate file that cannot be read, or TLS that cannot be set up.
 pub fn http_client(ca_file: Option<&Path>, timeout: Duration) -> Result<reqwest::Client, ClientError> {
-    // With two providers in the tree rustls panics at the first handshake unless one is chosen. A second
-    // call finds it installed already, which is fine.
-    let _installed_before = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("squall/", env!("CARGO_PKG_VERSION")))
-        .timeout(timeout)
-        .connect_timeout(timeout.min(Duration::from_secs(5)))
-        // A proxy from the environment would see, and could change, what verdicts rest on.
-        .no_proxy();
+    let mut builder = builder(timeout);
     if let Some(path) = ca_file {
         let pem = read(path)?;
         let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
@@ -76,6 +69,58 @@ pub fn http_client(ca_file: Option<&Path>, timeout: Duration) -> Result<reqwest:
         builder = builder.tls_certs_only(certificates);
     }
     builder.build().map_err(ClientError::Build)
+}
+
+/// The same for an address without TLS, on machines without certificates too. It trusts nobody, so it is led to no
+/// `https` address.
+///
+/// # Errors
+/// The system gives no sockets.
+pub(super) fn plain_client(timeout: Duration) -> Result<reqwest::Client, ClientError> {
+    let follow = reqwest::redirect::Policy::custom(|attempt| match attempt.url().scheme() {
+        "https" => attempt.error("it leads to an `https` address: write that one"),
+        _ => reqwest::redirect::Policy::default().redirect(attempt),
+    });
+    builder(timeout).tls_certs_only([]).redirect(follow).build().map_err(ClientError::Build)
+}
+
+fn builder(timeout: Duration) -> reqwest::ClientBuilder {
+    // With two providers in the tree rustls panics at the first handshake unless one is chosen. A second
+    // call finds it installed already, which is fine.
+    let _installed_before = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("squall/", env!("CARGO_PKG_VERSION")))
+        .timeout(timeout)
+        .connect_timeout(timeout.min(Duration::from_secs(5)))
+        // A proxy from the environment would see, and could change, what verdicts rest on.
+        .no_proxy()
+}
+
+/// A client that is made when it is first needed: to read the system's certificates takes longer than all other work
+/// of a short run, and a machine without any can run whatever needs none.
+#[derive(Debug, Clone)]
+pub struct HttpClient {
+    timeout: Duration,
+    made: Arc<OnceLock<reqwest::Client>>,
+}
+
+impl HttpClient {
+    /// One that waits at most `timeout` for a whole answer.
+    pub fn waiting(timeout: Duration) -> Self {
+        Self { timeout, made: Arc::default() }
+    }
+
+    /// The client itself.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn get(&self) -> Result<&reqwest::Client, ClientError> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let made = http_client(None, self.timeout)?;
+        Ok(self.made.get_or_init(|| made))
+    }
 }
 
 /// A file's text without the line end that editors add.

@@ -13,7 +13,7 @@ mod real_answers;
 mod recorded;
 mod source;
 
-pub use client::{Access, ClientError, http_client};
+pub use client::{Access, ClientError, HttpClient};
 pub use prometheus::Prometheus;
 pub use recorded::Recorded;
 pub use source::{Answer, FiringAlert, MetricError, MetricSource, RuleKind, RuleState, RuleTrouble, ScrapeTarget};

@@ -5,7 +5,7 @@
 //! off here, so both give `(from, until]`.
 
 use super::answer::{Alerts, BuildInfo, Flags, Found, Rules, Targets, decode};
-use super::client::{Access, ClientError, http_client, read};
+use super::client::{Access, ClientError, http_client, plain_client, read};
 use super::{Answer, FiringAlert, MetricError, MetricSource, RuleState, RuleTrouble, ScrapeTarget};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -35,11 +35,12 @@ impl Prometheus {
     /// # Errors
     /// An address that is none, or files that cannot be read.
     pub fn try_new(access: Access) -> Result<Self, ClientError> {
-        let address: Option<reqwest::Url> = access.url.parse().ok();
-        if !address.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
-            return Err(ClientError::Address { url: access.url });
-        }
-        let client = http_client(access.ca_file.as_deref(), PATIENCE)?;
+        let address = access.url.parse::<reqwest::Url>().ok().filter(reqwest::Url::has_host);
+        let client = match (address.as_ref().map(reqwest::Url::scheme), &access.ca_file) {
+            (Some("http"), None) => plain_client(PATIENCE)?,
+            (Some("http" | "https"), ca_file) => http_client(ca_file.as_deref(), PATIENCE)?,
+            _ => return Err(ClientError::Address { url: access.url }),
+        };
         let base = access.url.trim_end_matches('/').to_owned();
         let prometheus = Self { client, access, base, patience: PATIENCE, largest: LARGEST_ANSWER };
         prometheus.credentials()?;

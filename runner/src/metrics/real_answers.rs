@@ -61,7 +61,7 @@ impl Again {
             let same_query = move |request: &Request| query == asked(request);
             Mock::given(path(recorded.path.as_str())).and(same_query).respond_with(answer).mount(&server).await;
         }
-        let prometheus = Prometheus::try_new(Access::open(&server.uri())).unwrap();
+        let prometheus = Prometheus::try_new(Access::open(server.uri())).unwrap();
         Self { recording, prometheus, _server: server }
     }
 

@@ -2,6 +2,7 @@
 
 use super::launch::{Session, launched, signal_session, start_time};
 use crate::history::StartedProcess;
+use crate::metrics::HttpClient;
 use crate::secrets::Secrets;
 use rustix::process::Signal;
 use squall_agent::clock::boot_id;
@@ -47,7 +48,7 @@ pub enum ActionNews {
 /// Every action that goes on.
 pub struct Actions {
     squall: PathBuf,
-    client: reqwest::Client,
+    client: HttpClient,
     secrets: Arc<Secrets>,
     news: mpsc::UnboundedSender<ActionNews>,
     running: HashMap<Activity, oneshot::Sender<()>>,
@@ -57,7 +58,7 @@ impl Actions {
     /// `squall`: the program that launches commands; `news`: where their ends are told.
     pub fn new(
         squall: PathBuf,
-        client: reqwest::Client,
+        client: HttpClient,
         secrets: Arc<Secrets>,
         news: mpsc::UnboundedSender<ActionNews>,
     ) -> Self {
@@ -198,7 +199,7 @@ async fn last_words(stream: Option<impl AsyncRead + Unpin>) -> String {
     String::from_utf8_lossy(&kept[from..]).trim_end().to_owned()
 }
 
-async fn answer(client: &reqwest::Client, request: &HttpRequest, patience: Duration, secrets: &Secrets) -> ActionEnd {
+async fn answer(client: &HttpClient, request: &HttpRequest, patience: Duration, secrets: &Secrets) -> ActionEnd {
     let request = match secrets.fill_request(client, request) {
         Ok(request) => request.timeout(patience),
         Err(reason) => return ActionEnd::NotStarted { reason: secrets.hide(&reason) },
@@ -234,7 +235,7 @@ mod tests {
     async fn a_request_that_is_stopped_is_dropped_before_its_end_is_told() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let client = crate::metrics::http_client(None, LONGEST_REQUEST).unwrap();
+        let client = HttpClient::waiting(LONGEST_REQUEST);
         let (tell, mut news) = mpsc::unbounded_channel();
         let mut actions = Actions::new("squall".into(), client, Arc::new(Secrets::default()), tell);
         let activity = Activity::Action(StepId(1));

@@ -396,7 +396,7 @@ mod tests {
 
     fn observer(source: &Arc<Recorded>) -> (Observer, UnboundedReceiver<Event>) {
         let (events, inbox) = unbounded_channel();
-        let client = crate::metrics::http_client(None, Duration::from_secs(5)).unwrap();
+        let client = crate::metrics::HttpClient::waiting(Duration::from_secs(5));
         let probe = Probe::new("squall".into(), client, Arc::default());
         let mut observer = Observer::new(RunClock::start(), Arc::new(probe), events);
         let source: Arc<dyn MetricSource> = Arc::clone(source) as _;

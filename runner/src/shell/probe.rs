@@ -1,6 +1,7 @@
 //! One reading of an `http` or `exec` source.
 
 use super::launch::{Session, launched};
+use crate::metrics::HttpClient;
 use crate::secrets::Secrets;
 use squall_experiments::claim::{HttpRequest, Program, Source};
 use squall_experiments::judge::Reading;
@@ -17,13 +18,13 @@ const LARGEST: usize = 1 << 20;
 /// Reads sources on this host.
 pub struct Probe {
     squall: PathBuf,
-    client: reqwest::Client,
+    client: HttpClient,
     secrets: Arc<Secrets>,
 }
 
 impl Probe {
     /// `squall`: the program that launches commands.
-    pub fn new(squall: PathBuf, client: reqwest::Client, secrets: Arc<Secrets>) -> Self {
+    pub fn new(squall: PathBuf, client: HttpClient, secrets: Arc<Secrets>) -> Self {
         Self { squall, client, secrets }
     }
 
@@ -146,7 +147,7 @@ mod tests {
     use wiremock::{Mock, MockServer, ResponseTemplate};
 
     fn probe() -> Probe {
-        let client = crate::metrics::http_client(None, Duration::from_secs(5)).unwrap();
+        let client = HttpClient::waiting(Duration::from_secs(5));
         Probe::new("squall".into(), client, Arc::new(Secrets::default()))
     }
 

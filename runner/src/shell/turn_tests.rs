@@ -57,7 +57,7 @@ fn post(url: &str) -> Action {
 fn shell<'a>(folder: &StateFolder, signals: &'a mut Signals) -> Shell<'a> {
     let clock = RunClock::start();
     let header = header("r1");
-    let client = crate::metrics::http_client(None, Duration::from_secs(5)).unwrap();
+    let client = crate::metrics::HttpClient::waiting(Duration::from_secs(5));
     let secrets = Arc::new(Secrets::default());
     let (events, inbox) = unbounded_channel();
     let (tell, news) = unbounded_channel();

@@ -14,7 +14,7 @@ use std::time::Duration;
 const LONG: Duration = Duration::from_secs(60);
 
 fn probe() -> Probe {
-    let client = squall::metrics::http_client(None, LONG).unwrap();
+    let client = squall::metrics::HttpClient::waiting(LONG);
     Probe::new(env!("CARGO_BIN_EXE_squall").into(), client, Arc::new(Secrets::default()))
 }
 
