@@ -56,7 +56,7 @@ impl Secrets {
         let url = self.fill(&request.url)?;
         let address: reqwest::Url = url.parse().map_err(|_| format!("`{url}` is not an address"))?;
         let method = request.method.parse().map_err(|_| format!("`{}` is not an HTTP method", request.method))?;
-        let client = client.get().map_err(|error| crate::chain(&error))?;
+        let client = client.get().map_err(|error| squall_agent::explain(&error))?;
         let mut ready = client.request(method, address);
         for (name, value) in &request.headers {
             ready = ready.header(name, self.fill(value)?);
