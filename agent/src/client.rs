@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use squall_experiments::fault::{AgentDescription, AgentReport, FaultStatus, Fence, Order, Refusal};
-use squall_experiments::name::FaultId;
+use squall_experiments::name::{FaultId, RunId};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -20,6 +20,8 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// Injecting and reverting do kernel work, and are answered when it is done.
 const WORKS_WITHIN: Duration = Duration::from_secs(20);
+/// Orders that are considered in one call: a message has its limits, and an order may name a whole zone's addresses.
+const ORDERS_AT_ONCE: usize = 64;
 /// A dead peer is noticed by this, not after minutes.
 const KEEPALIVE: Duration = Duration::from_secs(5);
 
@@ -98,6 +100,34 @@ impl Client {
         let request = bounded(wire::DescribeRequest {}, ANSWERS_WITHIN);
         let reply = self.agent.clone().describe(request).await.map_err(broken("describe itself"))?;
         read("describe", &reply.into_inner().description_json)
+    }
+
+    /// Whether each order would be injected now, in their order: by what, or why not. Nothing is touched.
+    /// `run`: whose orders they would be; `None`: nobody's yet.
+    pub async fn consider(
+        &self,
+        run: Option<&RunId>,
+        orders: &[Order],
+    ) -> Result<Vec<Result<String, Refusal>>, ClientError> {
+        use wire::considered::Answer;
+        let run = run.map(|run| run.as_str().to_owned()).unwrap_or_default();
+        let empty = || broken("consider")(Status::data_loss("an answer is missing"));
+        let mut all = Vec::new();
+        for some in orders.chunks(ORDERS_AT_ONCE) {
+            let request = wire::ConsiderRequest { run: run.clone(), orders_json: some.iter().map(json).collect() };
+            let reply = self.agent.clone().consider(bounded(request, WORKS_WITHIN)).await;
+            let answers = reply.map_err(broken("consider"))?.into_inner().answers;
+            if answers.len() != some.len() {
+                return Err(empty());
+            }
+            for considered in answers {
+                all.push(match considered.answer.ok_or_else(empty)? {
+                    Answer::Backend(backend) => Ok(backend),
+                    Answer::RefusalJson(text) => Err(read("consider", &text)?),
+                });
+            }
+        }
+        Ok(all)
     }
 
     /// Injects a fault. Answered once it is on, over or refused; may be repeated.

@@ -103,6 +103,15 @@ impl Process {
         poll(&mut watched, Some(&at_once)).is_ok_and(|ready| ready > 0)
     }
 
+    /// Whether a signal would be let through; none is sent. A process that has ended already is no error.
+    pub fn may_signal(&self) -> io::Result<()> {
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+        match rustix::process::test_kill_process(pid) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Sends a signal. A process that has ended already is no error: `false`.
     pub fn signal(&self, signal: Signal) -> io::Result<bool> {
         // The kernel takes signals for what nobody has reaped yet.

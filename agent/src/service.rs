@@ -54,12 +54,27 @@ impl wire::agent_server::Agent for Service {
         Ok(Response::new(wire::DescribeReply { description_json: json(&description) }))
     }
 
+    async fn consider(&self, request: Request<wire::ConsiderRequest>) -> Reply<wire::ConsiderReply> {
+        use wire::considered::Answer;
+        let wire::ConsiderRequest { run, orders_json } = request.get_ref();
+        audit(&request, "consider", None, &format!("{} orders for run `{run}`", orders_json.len()));
+        let orders = orders_json.iter().map(|text| read_order(text)).collect();
+        let run = (!run.is_empty()).then(|| RunId::new(run.clone()));
+        let answers = self.desk.consider(run, orders).await.map_err(ending)?;
+        let wired = answers.into_iter().map(|answer| match answer {
+            Ok(backend) => Answer::Backend(backend),
+            Err(refusal) => Answer::RefusalJson(json(&refusal)),
+        });
+        let answers = wired.map(|answer| wire::Considered { answer: Some(answer) }).collect();
+        Ok(Response::new(wire::ConsiderReply { answers }))
+    }
+
     async fn inject(&self, request: Request<wire::InjectRequest>) -> Reply<wire::StatusReply> {
         let fence = fence(request.get_ref().fence.as_ref());
         audit(&request, "inject", fence.as_ref(), &request.get_ref().order_json);
-        let result = match (fence, serde_json::from_str::<Order>(&request.get_ref().order_json)) {
+        let result = match (fence, read_order(&request.get_ref().order_json)) {
             (None, _) => Err(unreadable("the call names no run".to_owned())),
-            (_, Err(error)) => Err(unreadable(format!("the order cannot be read: {error}"))),
+            (_, Err(refusal)) => Err(refusal),
             (Some(fence), Ok(order)) => self.desk.inject(fence, order).await,
         };
         Ok(status_reply(result.map(Some)))
@@ -109,6 +124,10 @@ fn audit<T>(request: &Request<T>, call: &str, fence: Option<&Fence>, about: &str
 
 fn fence(wire: Option<&wire::Fence>) -> Option<Fence> {
     wire.map(|fence| Fence { run: RunId::new(fence.run.clone()), epoch: fence.epoch })
+}
+
+fn read_order(text: &str) -> Result<Order, Refusal> {
+    serde_json::from_str(text).map_err(|error| unreadable(format!("the order cannot be read: {error}")))
 }
 
 fn unreadable(reason: String) -> Refusal {

@@ -75,7 +75,7 @@ impl World {
             Observed::new(Sampling { interval: Duration::from_secs(1), timeout: Duration::from_millis(500) });
         let (from, until) = (at(-1), at(SAMPLES * INTERVAL));
         let (scraped, warnings) = (Vec::new(), Vec::new());
-        observed.take(Chunk { from, until, settled: until, values, leaves, scraped, warnings });
+        observed.take(Chunk { from, until, settled: until, values, leaves, scraped, unheard: Vec::new(), warnings });
         let baseline = squall_experiments::judge::baseline(&observed, at(0), at(59_000));
         Self { timeline, observed, baseline }
     }

@@ -22,8 +22,8 @@ pub fn summary<'a>(records: impl IntoIterator<Item = &'a Record>, options: &Term
     let standing = |record: &Record| {
         record.judgement.as_ref().map_or(Standing::Unfinished, |judgement| Standing::Judged(judgement.verdict))
     };
-    let show = |standing: Standing| {
-        let text = format!("{} {}", standing.mark(), standing.word().to_uppercase());
+    let show = |standing: Standing, placebo: bool| {
+        let text = format!("{} {}", standing.mark(), standing.headline(placebo).to_uppercase());
         paint(&format!("{text:<19}"), verdict_style(standing), options.colour)
     };
     let mut out = String::new();
@@ -33,7 +33,7 @@ pub fn summary<'a>(records: impl IntoIterator<Item = &'a Record>, options: &Term
         writeln!(
             out,
             "{}  {}  ({}{placebo})",
-            show(standing(record)),
+            show(standing(record), header.placebo),
             header.experiment.name,
             clean(header.run.as_str())
         )
@@ -41,7 +41,8 @@ pub fn summary<'a>(records: impl IntoIterator<Item = &'a Record>, options: &Term
     }
     if let Some(worst) = worst(records.iter().copied()) {
         let count = records.len();
-        writeln!(out, "{}  all {count}: the worst verdict counts", show(Standing::Judged(worst)))
+        let placebo = records.iter().all(|record| record.header.placebo);
+        writeln!(out, "{}  all {count}: the worst verdict counts", show(Standing::Judged(worst), placebo))
             .expect("writing to a string cannot fail");
     }
     out

@@ -51,7 +51,7 @@ struct Page<'v, 'a> {
 impl Page<'_, '_> {
     fn head(&self, out: &mut String) {
         let header = &self.view.record.header;
-        let word = self.view.standing.word().to_uppercase();
+        let word = self.view.standing.headline(header.placebo).to_uppercase();
         let verdict = format!("{} {word}", self.view.standing.mark());
         let placebo = if header.placebo { " (placebo: no fault was injected)" } else { "" };
         line(

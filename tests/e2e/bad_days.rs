@@ -15,10 +15,11 @@ use crate::turn::turn;
 use crate::untouched::{assert_untouched, left_behind};
 use crate::user::User;
 
-type Day = (&'static str, fn(&World));
+/// What happens on it, and to whom.
+pub type Day = (&'static str, fn(&World));
 
 /// Runs days at the same time in one world, and names those that went wrong.
-fn at_once(world: &World, days: &[Day]) {
+pub fn at_once(world: &World, days: &[Day]) {
     let wrong: Vec<&str> = thread::scope(|scope| {
         let started: Vec<_> = days
             .iter()

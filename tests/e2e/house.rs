@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// Who may know whom. Nothing else in the workspace may be depended on by a member.
+/// Who knows whom, and nobody else in the workspace: each arrow stands in design, and each is there.
 const ARROWS: [(&str, &[&str]); 5] = [
     ("squall-experiments", &[]),
     ("squall-agent", &["squall-experiments"]),
@@ -21,6 +21,13 @@ const NEVER: [(&str, &[&str]); 4] = [
     ("squall", &["nix"]),
 ];
 
+/// What a dependency is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Product,
+    TestsAndBuild,
+}
+
 fn cargo(arguments: &[&str]) -> Vec<u8> {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
@@ -31,8 +38,8 @@ fn cargo(arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// Each member's own dependencies (development ones left out), by name.
-fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+/// Each member's own dependencies, by name: of its product, or of its tests and build.
+fn dependencies(of: Of) -> BTreeMap<String, BTreeSet<String>> {
     let metadata: Value =
         serde_json::from_slice(&cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]))
             .expect("cargo writes JSON");
@@ -43,22 +50,27 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .iter()
         .map(|package| {
             let known = package["dependencies"].as_array().expect("dependencies are a list").iter();
-            let known =
-                known.filter(|dependency| dependency["kind"] != "dev").map(|dependency| text(&dependency["name"]));
-            (text(&package["name"]), known.collect())
+            let known = known.filter(|dependency| dependency["kind"].is_null() == (of == Of::Product));
+            (text(&package["name"]), known.map(|dependency| text(&dependency["name"])).collect())
         })
         .collect()
 }
 
 #[test]
 fn crates_know_each_other_only_as_designed() {
-    let found = dependencies();
+    let found = dependencies(Of::Product);
+    let for_tests = dependencies(Of::TestsAndBuild);
     let members: BTreeSet<&str> = found.keys().map(String::as_str).collect();
     assert_eq!(members, ARROWS.iter().map(|(name, _)| *name).collect(), "the five crates");
     for (name, allowed) in ARROWS {
-        let ours: BTreeSet<&str> =
-            found[name].iter().map(String::as_str).filter(|known| members.contains(known)).collect();
-        assert!(ours.is_subset(&allowed.iter().copied().collect()), "{name} knows {ours:?}, may know {allowed:?}");
+        let ours = |known: &BTreeSet<String>| -> BTreeSet<String> {
+            known.iter().filter(|known| members.contains(known.as_str())).cloned().collect()
+        };
+        let designed: BTreeSet<String> = allowed.iter().map(|&known| known.to_owned()).collect();
+        assert_eq!(ours(&found[name]), designed, "whom {name} knows, and whom it should");
+        // A test may know less than its crate, and nobody else: an arrow is one for tests too.
+        let tests = ours(&for_tests[name]);
+        assert!(tests.is_subset(&designed), "the tests of {name} know {tests:?}, may know {designed:?}");
     }
     for (name, never) in NEVER {
         for stranger in never {

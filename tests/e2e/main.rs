@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test's helper that cannot go on fails the test")]
 
+mod aims;
 mod bad_days;
 mod commands;
 mod crash;
@@ -14,6 +15,7 @@ mod experiments;
 mod house;
 mod mechanisms;
 mod orphans;
+mod stops;
 mod turn;
 mod twins;
 mod untouched;

@@ -4,9 +4,10 @@
 //! of them the network and mount namespaces vanish too. It ends when its stdin does, see `control.rs`.
 
 use std::io::{BufRead, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -26,6 +27,8 @@ use crate::supervisor::Supervisor;
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// How often the supervisor looks for ended processes.
 const TURN: Duration = Duration::from_millis(20);
+/// How long the end tries to remove the world's directory.
+const REMOVED_WITHIN: Duration = Duration::from_secs(5);
 /// How often readiness is asked for.
 const READY_POLL: Duration = Duration::from_millis(100);
 
@@ -40,14 +43,25 @@ pub enum Directory {
 
 /// Runs the world until its holder is gone. Never returns an error: it is told to the holder.
 pub fn run(scenario: Scenario, twin: Twin, directory: &Path, kept: Directory) {
-    if let Err(error) = build_and_serve(scenario, twin, directory, kept) {
+    let ending = Arc::new(Mutex::new(()));
+    if let Err(error) = build_and_serve(scenario, twin, directory, kept, &ending) {
         say(&Reply::Failed(format!("{error:#}")));
     }
+    // Supervising fails once the end has begun; whoever returned then would leave the directory half removed.
+    drop(ending.lock());
 }
 
-fn build_and_serve(scenario: Scenario, twin: Twin, directory: &Path, kept: Directory) -> Result<()> {
+fn build_and_serve(
+    scenario: Scenario,
+    twin: Twin,
+    directory: &Path,
+    kept: Directory,
+    ending: &Arc<Mutex<()>>,
+) -> Result<()> {
     ensure!(std::process::id() == 1, "`lab init` is only started by `lab up`, in namespaces of its own");
-    let requests = read_requests(directory.to_owned(), kept);
+    let (sender, requests) = channel();
+    let (of_world, ending) = (directory.to_owned(), Arc::clone(ending));
+    std::thread::spawn(move || read_requests(&sender, &of_world, kept, &ending));
 
     // A /run of its own: `ip netns` keeps its names there, and the agent its socket.
     mount(Some("lab"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).context("mount a private /run")?;
@@ -80,26 +94,27 @@ fn build_and_serve(scenario: Scenario, twin: Twin, directory: &Path, kept: Direc
     serve(&mut supervisor, &requests)
 }
 
-/// A thread that turns input lines into requests, and ends the world when the input ends.
-fn read_requests(directory: PathBuf, kept: Directory) -> Receiver<Request> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        let mut kept = kept;
-        for line in std::io::stdin().lock().lines().map_while(std::io::Result::ok) {
-            match serde_json::from_str(&line) {
-                Ok(Request::Keep) => kept = Directory::Keep,
-                Ok(request) => drop(sender.send(request)),
-                Err(error) => eprintln!("lab: not a request: {line}: {error}"),
-            }
+/// Turns input lines into requests, and ends the world when the input ends.
+fn read_requests(sender: &Sender<Request>, directory: &Path, mut kept: Directory, ending: &Mutex<()>) {
+    for line in std::io::stdin().lock().lines().map_while(std::io::Result::ok) {
+        match serde_json::from_str(&line) {
+            Ok(Request::Keep) => kept = Directory::Keep,
+            Ok(request) => drop(sender.send(request)),
+            Err(error) => eprintln!("lab: not a request: {line}: {error}"),
         }
-        // Everything else first, so that nobody writes into the directory any more. (-1 spares the caller.)
+    }
+    let _until_the_end = ending.lock();
+    // Nobody shall write into the directory any more; but who is killed dies a moment later, and the supervisor may
+    // have started a part again. (-1 spares the caller.)
+    let deadline = Instant::now() + REMOVED_WITHIN;
+    loop {
         let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
-        if kept == Directory::Remove {
-            drop(std::fs::remove_dir_all(&directory));
+        let is_over = kept == Directory::Keep || std::fs::remove_dir_all(directory).is_ok() || !directory.exists();
+        if is_over || Instant::now() >= deadline {
+            std::process::exit(0);
         }
-        std::process::exit(0);
-    });
-    receiver
+        std::thread::sleep(TURN);
+    }
 }
 
 /// Keeps the supervisor going until a condition holds. A part that ends meanwhile ends the waiting.

@@ -1,6 +1,7 @@
 //! The programs the lab runs but does not build: Prometheus, HAProxy, and the tools `ip`, `tc` and `nft`.
 //!
-//! A program comes from PATH. Where it is not there, and the machine is Debian-like, its package and the shared
+//! A program comes from PATH, so worlds with another version of it are `PATH=/folder/of/it:$PATH lab up ...`, and so
+//! are tests: Prometheus 3.x, say. Where it is not there, and the machine is Debian-like, its package and the shared
 //! libraries it lacks are downloaded with `apt-get download` and unpacked with `dpkg -x` into
 //! `target/lab-programs/`. Nothing is installed, enabled or started on the user's machine, and no root is
 //! needed, not even for the package lists.

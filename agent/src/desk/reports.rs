@@ -79,7 +79,7 @@ mod tests {
     use squall_experiments::fault::Evidence;
 
     fn seen(held: u32) -> AgentEvent {
-        AgentEvent::Seen { evidence: Evidence::Paused { held, threads: 9 } }
+        AgentEvent::Seen { evidence: Evidence::Paused { held, threads: 9, died: 0 } }
     }
 
     #[test]

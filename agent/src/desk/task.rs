@@ -1,22 +1,16 @@
 //! The desk's task: a message in, a step of the leases, their acts carried out.
 
-use super::handle::{DeskHandle, Message, Target};
+use super::handle::{DeskHandle, Found, Message, Target, take_hold};
 use super::reports::{Life, Reports};
 use crate::clock::BootTime;
-use crate::explain;
 use crate::holder::{Holder, Told};
-use crate::instance::Instance;
 use crate::last_resort::LastResort;
 use crate::leases::{Act, End, Event, Leases};
 use crate::ledger::{Entry, LedgerWriter, Ordered};
-use crate::snapshot::Snapshot;
 use jiff::Timestamp;
-use squall_experiments::fault::{
-    AgentEvent, Difference, EndCause, FaultState, FaultStatus, Order, Refusal, RefusalKind,
-};
+use squall_experiments::fault::{AgentEvent, Difference, EndCause, FaultState, FaultStatus, Refusal, RefusalKind};
 use squall_experiments::name::{FaultId, RunId};
 use std::collections::{BTreeMap, HashMap};
-use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -181,6 +175,14 @@ impl Desk {
             Message::Watch { life, after, answer } => {
                 self.last_call = BootTime::now();
                 drop(answer.send(self.reports.watch(&life, after)));
+            }
+            Message::Consider { run, found, answer } => {
+                self.last_call = BootTime::now();
+                let free = |found: Found| {
+                    self.leases.may_take(run.as_ref(), &found.instance, &found.holds)?;
+                    found.backend
+                };
+                drop(answer.send(found.into_iter().map(|found| found.and_then(free)).collect()));
             }
             Message::Active { answer } => drop(answer.send(self.leases.active())),
             Message::Resolved { fault, found: Ok(target) } => {
@@ -370,25 +372,11 @@ impl Desk {
     }
 }
 
-/// Finds the target and notes what it looks like. Reads much, changes nothing.
-fn take_hold(order: &Order) -> Result<Target, Refusal> {
-    let instance = Instance::take_hold(order)?;
-    let holds = instance.holds(&order.locator);
-    let before = match &instance.namespace {
-        Some(namespace) => Some(Snapshot::take(namespace.as_fd()).map_err(|error| Refusal {
-            kind: RefusalKind::Failed,
-            reason: format!("look at the network namespace before the fault: {}", explain(&error)),
-        })?),
-        None => None,
-    };
-    Ok(Target { instance, holds, before })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ledger::{Ledger, Replay};
-    use squall_experiments::fault::Fence;
+    use squall_experiments::fault::{Fence, Order};
     use std::fs;
 
     #[tokio::test]

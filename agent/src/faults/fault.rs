@@ -1,14 +1,15 @@
 //! Every kind of fault behind one face: inject, look after, gather evidence, revert.
 
 use super::kill::{Kill, KillOrder};
-use super::network::NetworkFault;
+use super::network::{NetworkFault, foresee};
 use super::pause::Pause;
 use crate::explain;
-use crate::instance::{Instance, find_targets};
+use crate::instance::{Instance, Namespace, find_targets};
 use crate::process::Process;
 use crate::snapshot::Snapshot;
-use squall_experiments::fault::{Difference, Evidence, Order, OrderFault, Refusal, RefusalKind};
+use squall_experiments::fault::{Difference, Evidence, Order, OrderFault, Refusal, RefusalKind, Signal};
 use squall_experiments::name::FaultId;
+use squall_experiments::unit::Length;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -36,6 +37,9 @@ pub struct Disturbed {
 /// A namespace with a place of its own has no descriptor that says it is gone, nor has a reader that broke.
 const LOOK_AFTER_NETWORK: Duration = Duration::from_millis(500);
 
+const KILL_BACKEND: &str = "pidfd";
+const PAUSE_BACKEND: &str = "ptrace";
+
 /// How a fault is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -50,6 +54,24 @@ pub enum Standing {
 }
 
 impl Fault {
+    /// By what the order would be carried out on this instance as things are. Touches nothing.
+    ///
+    /// # Errors
+    /// Why it would be refused.
+    pub fn foresee(order: &Order, instance: &Instance) -> Result<String, Refusal> {
+        match &order.fault {
+            OrderFault::Kill { signal, process, grace, hold_down } => {
+                let kill = kill_order(*signal, process.as_ref(), *grace, *hold_down);
+                Kill::foresee(&kill, &instance.processes).map(|()| KILL_BACKEND.to_owned())
+            }
+            OrderFault::Pause { .. } => Pause::foresee(&instance.processes).map(|()| PAUSE_BACKEND.to_owned()),
+            OrderFault::Network(network) => {
+                let namespace = namespace_of(instance)?;
+                Ok(foresee(&order.id, network, namespace.as_fd())?)
+            }
+        }
+    }
+
     /// Changes the target. On refusal whatever was begun has been undone.
     pub fn inject(
         order: &Order,
@@ -59,12 +81,7 @@ impl Fault {
     ) -> Result<Self, Refusal> {
         match &order.fault {
             OrderFault::Kill { signal, process, grace, hold_down } => {
-                let kill = KillOrder {
-                    signal: *signal,
-                    called: process.clone(),
-                    grace: grace.map(Into::into),
-                    hold_down: *hold_down,
-                };
+                let kill = kill_order(*signal, process.as_ref(), *grace, *hold_down);
                 Kill::inject(kill, order.locator.clone(), instance.processes).map(|kill| Self::Kill(Box::new(kill)))
             }
             OrderFault::Pause { process } => {
@@ -72,10 +89,7 @@ impl Fault {
                 Pause::inject(instance.processes, find).map(Self::Pause)
             }
             OrderFault::Network(network) => {
-                let namespace = instance.namespace.as_ref().ok_or_else(|| Refusal {
-                    kind: RefusalKind::NoTarget,
-                    reason: "the instance has no network namespace".to_owned(),
-                })?;
+                let namespace = namespace_of(&instance)?;
                 let fault = NetworkFault::inject(&order.id, network, namespace.as_fd(), lease)?;
                 Ok(Self::Network(Box::new(Disturbed { id: order.id.clone(), fault, instance, before })))
             }
@@ -97,8 +111,8 @@ impl Fault {
     /// By what it is done.
     pub fn backend(&self) -> String {
         match self {
-            Self::Kill(_) => "pidfd".to_owned(),
-            Self::Pause(_) => "ptrace".to_owned(),
+            Self::Kill(_) => KILL_BACKEND.to_owned(),
+            Self::Pause(_) => PAUSE_BACKEND.to_owned(),
             Self::Network(on) => on.fault.backend().to_owned(),
         }
     }
@@ -186,6 +200,17 @@ impl Fault {
     }
 }
 
+fn kill_order(signal: Signal, process: Option<&String>, grace: Option<Length>, hold_down: bool) -> KillOrder {
+    KillOrder { signal, called: process.cloned(), grace: grace.map(Into::into), hold_down }
+}
+
+fn namespace_of(instance: &Instance) -> Result<&Namespace, Refusal> {
+    instance.namespace.as_ref().ok_or_else(|| Refusal {
+        kind: RefusalKind::NoTarget,
+        reason: "the instance has no network namespace".to_owned(),
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod testing {
     //! Faults for tests.
@@ -210,7 +235,6 @@ mod tests {
     use squall_experiments::fault::ORDER_VERSION;
     use squall_experiments::name::InstanceName;
     use squall_experiments::target::{Locator, ProcessLocator};
-    use squall_experiments::unit::Length;
     use std::process::Command;
     use std::time::Instant;
 

@@ -33,6 +33,19 @@ pub struct KillOrder {
     pub hold_down: bool,
 }
 
+impl KillOrder {
+    fn check(&self) -> Result<(), Refusal> {
+        let reason = if self.signal.stops() {
+            format!("{} stops a process for good, and nothing would end that: pause it", self.signal)
+        } else if self.hold_down && !is_deadly(self.signal) {
+            format!("{} does not hold an instance down: KILL or TERM do", self.signal)
+        } else {
+            return Ok(());
+        };
+        Err(Refusal { kind: RefusalKind::Unsupported, reason })
+    }
+}
+
 /// Signals that were sent, and what came of them.
 #[derive(Debug)]
 pub struct Kill {
@@ -82,14 +95,7 @@ impl Kill {
     /// Sends the first signal to every process. Those that cannot be signalled do not spare the others: it is
     /// refused only if not one was signalled.
     pub fn inject(order: KillOrder, locator: Locator, processes: Vec<Process>) -> Result<Self, Refusal> {
-        if order.signal.stops() {
-            let reason = format!("{} stops a process for good, and nothing would end that: pause it", order.signal);
-            return Err(Refusal { kind: RefusalKind::Unsupported, reason });
-        }
-        if order.hold_down && !is_deadly(order.signal) {
-            let reason = format!("{} does not hold an instance down: KILL or TERM do", order.signal);
-            return Err(Refusal { kind: RefusalKind::Unsupported, reason });
-        }
+        order.check()?;
         let first_signal = match order.grace {
             Some(_) if order.signal == Signal::KILL => Signal::TERM,
             _ => order.signal,
@@ -121,6 +127,23 @@ impl Kill {
         }
         let reappeared = Vec::new();
         Ok(Self { order, locator, first, reappeared, restarts: 0, failed, kill_at, known, handled })
+    }
+
+    /// Whether at least one of these processes could be signalled. None is.
+    pub fn foresee(order: &KillOrder, processes: &[Process]) -> Result<(), Refusal> {
+        order.check()?;
+        let refusals = processes.iter().map(|process| match process.may_signal() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(cannot_signal(process, &error)),
+        });
+        let mut first = None;
+        for result in refusals {
+            match result {
+                Ok(()) => return Ok(()),
+                Err(refusal) => drop(first.get_or_insert(refusal)),
+            }
+        }
+        first.map_or(Ok(()), Err)
     }
 
     /// Nothing is to be put back; nothing more is killed once this object is dropped.
@@ -240,14 +263,18 @@ impl Signalled {
 }
 
 fn send(process: &Process, signal: Signal) -> Result<bool, Refusal> {
-    process.signal(signal).map_err(|error| Refusal {
+    process.signal(signal).map_err(|error| cannot_signal(process, &error))
+}
+
+fn cannot_signal(process: &Process, error: &std::io::Error) -> Refusal {
+    Refusal {
         kind: if error.kind() == std::io::ErrorKind::PermissionDenied {
             RefusalKind::Unsupported
         } else {
             RefusalKind::Failed
         },
         reason: format!("signal process {} ({}): {error}", process.pid(), process.command()),
-    })
+    }
 }
 
 fn is_deadly(signal: Signal) -> bool {

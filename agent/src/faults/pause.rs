@@ -30,6 +30,8 @@ const EVENT_STOP: i32 = 128;
 pub struct Pause {
     processes: Vec<Process>,
     threads: BTreeMap<Pid, Held>,
+    /// Threads that ended while they stood still: somebody killed them, and they were held until then.
+    ended: usize,
     /// Processes that somebody else had stopped before.
     stopped_before: BTreeSet<u32>,
 }
@@ -46,7 +48,8 @@ impl Pause {
     /// Stops every thread, until no new one appears and `find` finds no new process. That it finds none at all is
     /// no error: they may have ended. Any other refusal of its lets everything go again.
     pub fn inject(processes: Vec<Process>, find: impl Fn() -> Result<Vec<Process>, Refusal>) -> Result<Self, Refusal> {
-        let mut pause = Self { processes: Vec::new(), threads: BTreeMap::new(), stopped_before: BTreeSet::new() };
+        let mut pause =
+            Self { processes: Vec::new(), threads: BTreeMap::new(), ended: 0, stopped_before: BTreeSet::new() };
         let mut new = processes;
         while !new.is_empty() {
             // What has not been stopped yet may have started another process meanwhile.
@@ -67,17 +70,24 @@ impl Pause {
         Ok(pause)
     }
 
-    fn hold_also(&mut self, processes: Vec<Process>) -> Result<(), Refusal> {
-        for process in &processes {
-            if let Some(tracer) = tracer_of(process.pid()) {
-                let reason = format!(
-                    "process {} ({}) is traced by process {tracer} already, and a process has one tracer only",
-                    process.pid(),
-                    process.command()
-                );
-                return Err(Refusal { kind: RefusalKind::Unsupported, reason });
+    /// Whether these processes could be held. None is.
+    pub fn foresee(processes: &[Process]) -> Result<(), Refusal> {
+        for process in processes {
+            refuse_traced(process)?;
+            // Opening this asks the kernel the very question that seizing would, Yama's answer included, and
+            // nothing is done to the process: ptrace(2), "Ptrace access mode checking", PTRACE_MODE_ATTACH.
+            match fs::File::open(format!("/proc/{}/mem", process.pid())) {
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    return Err(cannot_trace(process, Errno::EPERM));
+                }
+                Ok(_) | Err(_) => {}
             }
         }
+        Ok(())
+    }
+
+    fn hold_also(&mut self, processes: Vec<Process>) -> Result<(), Refusal> {
+        processes.iter().try_for_each(refuse_traced)?;
         let stopped = processes.iter().map(Process::pid).filter(|pid| is_stopped(*pid));
         self.stopped_before.extend(stopped);
         self.processes.extend(processes);
@@ -142,16 +152,16 @@ impl Pause {
         self.processes.iter().all(Process::has_exited)
     }
 
-    /// Threads held, of those there are.
+    /// Threads held, of those there are. Who was held until it died is not forgotten.
     pub fn evidence(&mut self) -> Evidence {
         self.collect();
         let living = self.processes.iter().filter(|process| !process.has_exited());
-        let threads = living.map(|process| threads_of(process.pid()).len()).sum::<usize>();
-        let held = self.threads.values().filter(|held| matches!(held, Held::Stopped(_))).count();
-        Evidence::Paused {
-            held: u32::try_from(held).unwrap_or(u32::MAX),
-            threads: u32::try_from(threads).unwrap_or(u32::MAX),
-        }
+        let missed = living.flat_map(|process| threads_of(process.pid())).filter(|one| !self.threads.contains_key(one));
+        let threads = missed.count() + self.threads.len() + self.ended;
+        let held = self.threads.values().filter(|held| matches!(held, Held::Stopped(_))).count() + self.ended;
+        let died = self.processes.iter().filter(|process| process.has_exited()).count();
+        let [held, threads, died] = [held, threads, died].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        Evidence::Paused { held, threads, died }
     }
 
     fn stop_all(&mut self) -> Result<(), Refusal> {
@@ -213,7 +223,9 @@ impl Pause {
             }
         }
         for thread in ended {
-            self.threads.remove(&thread);
+            if let Some(Held::Stopped(_)) = self.threads.remove(&thread) {
+                self.ended += 1;
+            }
         }
     }
 
@@ -265,6 +277,16 @@ fn is_over(thread: Pid) -> bool {
     matches!(state, None | Some('Z' | 'X'))
 }
 
+fn refuse_traced(process: &Process) -> Result<(), Refusal> {
+    let Some(tracer) = tracer_of(process.pid()) else { return Ok(()) };
+    let reason = format!(
+        "process {} ({}) is traced by process {tracer} already, and a process has one tracer only",
+        process.pid(),
+        process.command()
+    );
+    Err(Refusal { kind: RefusalKind::Unsupported, reason })
+}
+
 fn cannot_trace(process: &Process, error: Errno) -> Refusal {
     let why = match error {
         Errno::EPERM => {
@@ -304,7 +326,7 @@ mod tests {
         let child = Doomed::spawn(Command::new("sh").args(["-c", "while :; do :; done"]));
         let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], nothing_more).unwrap();
         assert_eq!(state_of(child.id()), 't');
-        assert_eq!(pause.evidence(), Evidence::Paused { held: 1, threads: 1 });
+        assert_eq!(pause.evidence(), Evidence::Paused { held: 1, threads: 1, died: 0 });
         assert!(tracer_of(child.id()).is_some());
         pause.revert().unwrap();
         pause.revert().unwrap();
@@ -322,7 +344,7 @@ mod tests {
         );
         eventually("its threads begin", || threads_of(child.id()).len() >= 6);
         let mut pause = Pause::inject(vec![Process::open(child.id()).unwrap().unwrap()], nothing_more).unwrap();
-        let Evidence::Paused { held, threads } = pause.evidence() else { panic!("wrong evidence") };
+        let Evidence::Paused { held, threads, died: 0 } = pause.evidence() else { panic!("wrong evidence") };
         assert!(held == threads && held >= 6, "{held} of {threads}");
         pause.revert().unwrap();
     }
@@ -345,6 +367,7 @@ mod tests {
             assert!(Instant::now() < until);
             pause.tend();
         }
+        assert_eq!(pause.evidence(), Evidence::Paused { held: 1, threads: 1, died: 1 }, "it was held until it died");
         // Here the parent and the tracer are one process: either of the two may have collected the exit.
         let _collected = child.wait();
         pause.revert().unwrap();

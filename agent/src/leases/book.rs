@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use squall_experiments::fault::{
     AgentEvent, EndCause, FaultState, FaultStatus, Fence, ORDER_VERSION, Order, Refusal, RefusalKind,
 };
-use squall_experiments::name::{FaultId, RunId};
+use squall_experiments::name::{FaultId, InstanceName, RunId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -195,11 +195,40 @@ impl Leases {
         self.faults.keys().filter_map(|fault| self.status(now, fault)).collect()
     }
 
+    /// Whether a fault of this run on this instance would find it free, and room beside the others.
+    ///
+    /// # Errors
+    /// Who holds it, or how many faults there are.
+    pub fn may_take(
+        &self,
+        run: Option<&RunId>,
+        instance: &InstanceName,
+        holds: &BTreeSet<Hold>,
+    ) -> Result<(), Refusal> {
+        self.has_room()?;
+        self.is_free(run, instance, holds)
+    }
+
+    fn has_room(&self) -> Result<(), Refusal> {
+        if self.active() < MOST_FAULTS {
+            return Ok(());
+        }
+        Err(Refusal { kind: RefusalKind::Failed, reason: format!("{MOST_FAULTS} faults are held already") })
+    }
+
+    fn is_free(&self, run: Option<&RunId>, instance: &InstanceName, holds: &BTreeSet<Hold>) -> Result<(), Refusal> {
+        let other = self.faults.values().find(|other| {
+            !other.is_over() && Some(&other.fence.run) != run && other.holds.intersection(holds).next().is_some()
+        });
+        let Some(other) = other else { return Ok(()) };
+        let reason = format!("`{instance}` is held by fault `{}` of run `{}`", other.order.id, other.fence.run);
+        Err(Refusal { kind: RefusalKind::Overlap, reason })
+    }
+
     fn ordered(&mut self, now: BootTime, fence: Fence, order: Order, at: Timestamp, acts: &mut Vec<Act>) {
         let refuse = |kind, reason: String| Act::Refuse(Refusal { kind, reason });
-        if order.version != ORDER_VERSION {
-            let reason = format!("order has version {}, this agent reads version {ORDER_VERSION}", order.version);
-            return acts.push(refuse(RefusalKind::Unreadable, reason));
+        if let Err(refusal) = check_version(&order) {
+            return acts.push(Act::Refuse(refusal));
         }
         if let Err(refusal) = self.pass_fence(&fence, acts) {
             return acts.push(Act::Refuse(refusal));
@@ -219,8 +248,8 @@ impl Leases {
             let reason = format!("fault `{}` was reverted before it arrived", order.id);
             return acts.push(refuse(RefusalKind::Fenced, reason));
         }
-        if self.active() >= MOST_FAULTS {
-            return acts.push(refuse(RefusalKind::Failed, format!("{MOST_FAULTS} faults are held already")));
+        if let Err(refusal) = self.has_room() {
+            return acts.push(Act::Refuse(refusal));
         }
         let fault = order.id.clone();
         let lease_end = now + order.lease.get();
@@ -233,16 +262,7 @@ impl Leases {
 
     fn resolved(&mut self, fault: &FaultId, holds: BTreeSet<Hold>, acts: &mut Vec<Act>) {
         let Some(lease) = self.faults.get(fault).filter(|lease| lease.state == State::Resolving) else { return };
-        let run = &lease.fence.run;
-        let other = self.faults.values().find(|other| {
-            !other.is_over() && other.fence.run != *run && other.holds.intersection(&holds).next().is_some()
-        });
-        if let Some(other) = other {
-            let reason = format!(
-                "`{}` is held by fault `{}` of run `{}`",
-                lease.order.instance, other.order.id, other.fence.run
-            );
-            let refusal = Refusal { kind: RefusalKind::Overlap, reason };
+        if let Err(refusal) = self.is_free(Some(&lease.fence.run), &lease.order.instance, &holds) {
             self.end(fault, End::Refused(refusal.clone()), AgentEvent::Refused { refusal }, acts);
         } else if let Some(lease) = self.faults.get_mut(fault) {
             lease.holds = holds;
@@ -402,4 +422,16 @@ impl Leases {
     fn is_in(&self, fault: &FaultId, states: impl Fn(&State) -> bool) -> bool {
         self.faults.get(fault).is_some_and(|lease| states(&lease.state))
     }
+}
+
+/// An order of another version means something else.
+///
+/// # Errors
+/// Which version it has, and which is read.
+pub fn check_version(order: &Order) -> Result<(), Refusal> {
+    if order.version == ORDER_VERSION {
+        return Ok(());
+    }
+    let reason = format!("order has version {}, this agent reads version {ORDER_VERSION}", order.version);
+    Err(Refusal { kind: RefusalKind::Unreadable, reason })
 }

@@ -18,5 +18,5 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub use book::Leases;
+pub use book::{Leases, check_version};
 pub use message::{Act, End, Event, Hold};

@@ -329,7 +329,7 @@ impl World {
             Happening::Done(id) => {
                 let fault = fault(id);
                 if state_of(leases, &fault) == Some(FaultState::On) {
-                    let evidence = Evidence::Paused { held: 1, threads: 1 };
+                    let evidence = Evidence::Paused { held: 1, threads: 1, died: 0 };
                     self.feed(leases, Event::Done { fault, evidence });
                 }
             }

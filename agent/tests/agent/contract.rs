@@ -109,7 +109,11 @@ async fn a_target_that_vanishes_ends_its_fault() {
     target.process.signal("KILL");
     target.process.wait();
     let event = next(&mut reports, is_end).await;
-    assert!(matches!(event, AgentEvent::Reverted { cause: EndCause::TargetGone, .. }), "{event:?}");
+    let seen = Some(Evidence::Paused { held: 1, threads: 1, died: 1 });
+    assert!(
+        matches!(&event, AgentEvent::Reverted { cause: EndCause::TargetGone, evidence, .. } if *evidence == seen),
+        "{event:?}"
+    );
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 mod bad_days;
 mod contract;
 mod deaths;
+mod foresight;
 mod places;
 #[path = "../network/world.rs"]
 #[expect(dead_code, reason = "the network tests use the rest of it")]

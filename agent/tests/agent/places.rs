@@ -73,7 +73,21 @@ pub fn agent_program() -> Command {
 
 impl Agent {
     pub fn start(state: &Path) -> Self {
-        let process = Doomed::spawn(agent_program().arg("serve").arg("--state").arg(state).stderr(Stdio::inherit()));
+        Self::start_by(agent_program(), state)
+    }
+
+    /// As another user, who may not be able to reach the folder in which the program was built.
+    pub fn start_as(state: &Path, user: u32) -> Self {
+        use std::os::unix::process::CommandExt;
+        let program = state.join("agent");
+        fs::copy(agent_program().get_program(), &program).unwrap();
+        let mut command = Command::new(program);
+        command.uid(user).gid(user).current_dir(state);
+        Self::start_by(command, state)
+    }
+
+    fn start_by(mut command: Command, state: &Path) -> Self {
+        let process = Doomed::spawn(command.arg("serve").arg("--state").arg(state).stderr(Stdio::inherit()));
         let agent = Self { process, state: state.to_owned() };
         agent.wait_until_it_answers();
         agent

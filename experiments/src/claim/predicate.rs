@@ -111,6 +111,11 @@ impl Predicate {
         matches!(bound, Bound::Baseline(_))
     }
 
+    /// Whether it is met by one value alone.
+    pub fn is_exact(&self) -> bool {
+        matches!(&self.kind, Kind::Equal(_))
+    }
+
     /// Whether it compares with a text that is no number.
     pub fn is_textual(&self) -> bool {
         matches!(&self.kind, Kind::Equal(Term::Text(_)) | Kind::NotEqual(Term::Text(_)))
@@ -152,8 +157,14 @@ impl FromStr for Predicate {
         }
         for (symbol, words) in [
             (">=", "at least"),
+            ("=>", "at least"),
+            ("≥", "at least"),
             ("<=", "at most"),
+            ("=<", "at most"),
+            ("≤", "at most"),
             ("!=", "not"),
+            ("<>", "not"),
+            ("≠", "not"),
             ("==", ""),
             ("=", ""),
             (">", "above"),

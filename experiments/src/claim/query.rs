@@ -45,8 +45,15 @@ pub struct Leaf {
     pub looks_back: Duration,
     /// How far its offset moves it into the past.
     pub offset: Duration,
-    /// Whether `@` pins it to a time.
+    /// Whether `@` pins it to a time, or an offset moves it into the future.
     pub pinned: bool,
+}
+
+impl Leaf {
+    /// Whether it is read at another time than the one that is asked about.
+    pub fn reads_another_time(&self) -> bool {
+        self.pinned || !self.offset.is_zero()
+    }
 }
 
 /// Arithmetic over (aggregations of) plain counters.

@@ -11,9 +11,10 @@ use crate::fault::{Fault, ORDER_VERSION, Order};
 use crate::history::{RefusedTargets, ResolvedTargets};
 use crate::name::InstanceName;
 use crate::plan::{
-    Certainty, Ground, Wanted, compile, effective_selector, grace, longest_lasting, overlap, population, protects,
+    Certainty, Ground, Wanted, compile, effective_selector, grace, longest_lasting, overlap, peers_of, population,
+    protects,
 };
-use crate::target::{Hit, Instance, Peer, check_limits, select};
+use crate::target::{Hit, Instance, check_limits, select};
 use crate::unit::Length;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,15 +22,7 @@ use std::sync::Arc;
 impl Engine {
     /// Asks for the targets of a shot.
     pub(super) fn resolve(&mut self, step: &Step, inject: &Inject, shot: u32) {
-        let listed = match &inject.fault {
-            Fault::Network(network) => network.peers.as_deref().unwrap_or_default(),
-            Fault::Kill(_) | Fault::Pause(_) | Fault::ZoneLoss(_) => &[],
-        };
-        let peers = listed.iter().filter_map(|peer| match peer {
-            Peer::Instances(selector) => Some((**selector).clone()),
-            Peer::Cidr(_) | Peer::Host(_) => None,
-        });
-        let peers = peers.collect();
+        let peers = peers_of(&inject.fault);
         let into = Box::new(effective_selector(&inject.fault, &inject.into));
         self.set_stage(step.id, Stage::Resolving { shot, asked: self.now });
         self.outbox.push(Command::Resolve { step: step.id, shot, into, peers });

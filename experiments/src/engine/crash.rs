@@ -10,7 +10,7 @@ use super::fill;
 use super::finish::{REMEDY, action_in_words};
 use crate::experiment::{Action, Experiment, Perform, StepId, StepKind, Undo, Values};
 use crate::fault::{AgentEvent, Order};
-use crate::history::{ActionEnd, Activity, Event, Record, What};
+use crate::history::{AbortCause, ActionEnd, Activity, Entry, Event, Record, What};
 use crate::judge::{
     ClaimJudgement, Findings, JudgedClaim, Judgement, Outcome, RemainingFault, Vacuity, WitnessJudgement, verdict,
 };
@@ -26,6 +26,8 @@ pub struct LeftFault {
     pub node: NodeName,
     /// Its order, as recorded.
     pub order: Order,
+    /// Whether its agent ever said that it was on.
+    pub was_on: bool,
 }
 
 /// An undo that a crashed run still owes.
@@ -154,7 +156,7 @@ pub fn close(record: &Record, outcome: &Reverted) -> Judgement {
         let (outcome, reason) = (Outcome::Inconclusive, why.to_owned());
         Some(WitnessJudgement { step: step.id, name, outcome, reason, without: Vec::new() })
     });
-    let last = record.entries.last().map_or(record.header.began, |entry| entry.at.wall);
+    let last = last_words(record).map_or(record.header.began, |at| at.wall);
     verdict(Findings {
         placebo: record.header.placebo,
         remaining: unreverted.chain(undone).collect(),
@@ -163,6 +165,12 @@ pub fn close(record: &Record, outcome: &Reverted) -> Judgement {
         witnesses: witnesses.collect(),
         ..Findings::default()
     })
+}
+
+/// When the runner that died wrote its last entry: what follows was written by those who took the run over.
+pub fn last_words(record: &Record) -> Option<Moment> {
+    let own = |entry: &&Entry| !matches!(entry.what, What::Event(Event::AbortRequested(AbortCause::RunnerDied)));
+    record.entries.iter().take_while(own).last().map(|entry| entry.at)
 }
 
 /// What a record says has been sent, begun and ended.
@@ -203,6 +211,9 @@ impl Seen {
                         AgentEvent::Reverted { differences, .. } => differences.is_empty(),
                         AgentEvent::On { .. } => {
                             on.insert(fault.clone());
+                            if let Some(left) = seen.faults.get_mut(fault) {
+                                left.was_on = true;
+                            }
                             false
                         }
                         AgentEvent::Seen { .. } | AgentEvent::RevertFailed { .. } => false,
@@ -232,7 +243,7 @@ impl Seen {
         let name_of = |id: &StepId| steps.iter().find(|step| step.id == *id).and_then(|step| step.name.clone());
         match command {
             Command::Inject { node, order } => {
-                let left = LeftFault { node: node.clone(), order: (**order).clone() };
+                let left = LeftFault { node: node.clone(), order: (**order).clone(), was_on: false };
                 let id = steps.iter().find(|step| step.name.as_ref() == Some(&order.step)).map(|step| step.id);
                 let instances = id.and_then(|id| known.get(&id));
                 let hit: Vec<_> = instances.into_iter().flatten().filter(|one| one.name == order.instance).collect();

@@ -42,7 +42,7 @@ mod watches;
 pub(crate) mod tests;
 
 pub use command::{Command, WatchOrder};
-pub use crash::{LeftFault, LeftUndo, Leftovers, Reverted, close, leftovers, undo_failure};
+pub use crash::{LeftFault, LeftUndo, Leftovers, Reverted, close, last_words, leftovers, undo_failure};
 pub use engine::Engine;
 pub use pace::is_bad_input;
 pub use phase::Phase;

@@ -162,10 +162,13 @@ pub enum Evidence {
     /// Threads that stand still.
     #[serde(rename_all = "camelCase")]
     Paused {
-        /// Threads held.
+        /// Threads held, those included that ended while they were.
         held: u32,
-        /// Threads there are.
+        /// Threads there are, and those that ended while they were held.
         threads: u32,
+        /// Processes that died while the fault was on.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        died: u32,
     },
 }
 
@@ -224,10 +227,15 @@ impl Evidence {
                 // Delivery is no effect: a signal that need not end its process is for a `witness` to prove.
                 processes.iter().any(|process| process.exited)
             }
-            (Self::Paused { held, threads }, OrderFault::Pause { .. }) => *held > 0 && held == threads,
+            (Self::Paused { held, threads, .. }, OrderFault::Pause { .. }) => *held > 0 && held == threads,
             _ => false,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A fault as its agent lists it.

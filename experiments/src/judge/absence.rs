@@ -1,5 +1,5 @@
 //! `absent`: the value of a query without series, believed only while the targets that would produce
-//! one were scraped.
+//! one were scraped, and of a metric that the source knows: a name that nobody ever exposed is absent for ever.
 
 use super::coverage::{Pace, Piece, without};
 use super::subject::{Subject, earlier, later};
@@ -11,6 +11,9 @@ use std::borrow::Cow;
 /// would produce one was scraped then.
 pub(super) fn filled<'a>(subject: &Subject<'a>, absent: f64, from: Timestamp, until: Timestamp) -> Cow<'a, [Series]> {
     let values = subject.observed.values.as_slice();
+    if never_heard_of(subject, until).is_some() {
+        return Cow::Borrowed(values);
+    }
     let begin = earlier(from, subject.half_intervals(6));
     let mut present: Vec<Timestamp> = Vec::new();
     for series in values {
@@ -50,6 +53,14 @@ pub(super) fn filled<'a>(subject: &Subject<'a>, absent: f64, from: Timestamp, un
 fn was_asked(subject: &Subject<'_>, at: Timestamp) -> bool {
     let (Some(from), Some(until)) = (subject.observed.from, subject.observed.until) else { return false };
     from < at && at <= until && !subject.observed.holes.iter().any(|(begin, end)| *begin < at && at <= *end)
+}
+
+/// A selector of the query whose metric nobody had exposed by then, under any labels. One that appears later
+/// does not turn what was decided.
+pub(super) fn never_heard_of(subject: &Subject<'_>, until: Timestamp) -> Option<String> {
+    let leaves = &subject.shape()?.leaves;
+    let unheard = subject.observed.unheard.iter().filter(|(_, at)| *at >= until);
+    unheard.into_iter().find_map(|(place, _)| leaves.get(*place)).map(|leaf| leaf.selector.to_string())
 }
 
 /// Whether every target (but those that the fault took away) was just scraped, and answered.

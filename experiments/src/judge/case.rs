@@ -4,7 +4,7 @@ use super::becomes::{Becoming, judge_becomes};
 use super::counter::Frame;
 use super::subject::{Edges, Subject};
 use super::{Baseline, ClaimJudgement, Clock, Judged, Measure, Observed, Outcome};
-use crate::claim::{Claim, Dwell, Source, Verb, Window};
+use crate::claim::{Claim, Dwell, Leaf, Source, Verb, Window};
 use crate::experiment::Instant;
 use crate::history::Timeline;
 use jiff::Timestamp;
@@ -128,9 +128,11 @@ pub(super) fn unshown(source: &Source) -> Option<&'static str> {
     let Source::Query(query) = source else { return None };
     match &query.shape {
         None => Some("its coverage cannot be shown: the query could not be taken apart"),
-        // Samples are asked for around the present, and `@` may pin it to any other time.
-        Some(shape) if shape.leaves.iter().any(|leaf| leaf.pinned) => {
-            Some("its coverage cannot be shown: the query is pinned to a time by `@`")
+        // Nothing was seen that could have been otherwise.
+        Some(shape) if shape.leaves.is_empty() => Some("its coverage cannot be shown: the query asks for no series"),
+        // What was so before the fault says nothing of the fault.
+        Some(shape) if shape.leaves.iter().any(Leaf::reads_another_time) => {
+            Some("its coverage cannot be shown: the query reads another time, by `@` or `offset`")
         }
         Some(_) => None,
     }

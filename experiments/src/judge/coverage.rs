@@ -200,6 +200,9 @@ pub(super) fn covered(subject: &Subject<'_>, values: &[Series], window: Piece) -
 /// could not be taken apart, and of selectors pinned by `@`, nothing can be said here: see
 /// [`unshown`](super::case::unshown), which lets no such claim pass.
 pub(super) fn leaves_covered(subject: &Subject<'_>, (from, until): Piece) -> Result<(), String> {
+    if let Some(selector) = super::absence::never_heard_of(subject, until) {
+        return Err(format!("nothing was ever seen of `{selector}`, under any labels: is that its name?"));
+    }
     let rests = subject.is_evaluated() || !subject.observed.leaves.is_empty();
     let Some(shape) = subject.shape().filter(|_| rests) else { return Ok(()) };
     for (number, leaf) in shape.leaves.iter().enumerate().filter(|(_, leaf)| !leaf.pinned) {

@@ -18,6 +18,7 @@ impl Observed {
             values: Vec::new(),
             leaves: Vec::new(),
             scraped: Vec::new(),
+            unheard: Vec::new(),
             holes: Vec::new(),
             warnings: Vec::new(),
             error: None,
@@ -29,7 +30,7 @@ impl Observed {
     /// future, is not the answer's to give and is dropped: range selectors are closed in Prometheus 2
     /// and left-open in 3.
     pub fn take(&mut self, chunk: Chunk) {
-        let Chunk { from, until, settled, values, leaves, scraped, warnings } = chunk;
+        let Chunk { from, until, settled, values, leaves, scraped, unheard, warnings } = chunk;
         self.error = None;
         self.refused = false;
         for warning in warnings {
@@ -39,6 +40,12 @@ impl Observed {
         }
         if until <= from {
             return;
+        }
+        for leaf in unheard {
+            match self.unheard.iter_mut().find(|(known, _)| *known == leaf) {
+                Some((_, at)) => *at = until.max(*at),
+                None => self.unheard.push((leaf, until)),
+            }
         }
         self.remember_asked(from, until);
         self.settled = Some(self.settled.map_or(settled, |known| known.max(settled)));

@@ -99,6 +99,10 @@ pub(super) fn why_unknown(subject: &Subject<'_>, value: &super::Reading) -> Stri
 }
 
 fn held(subject: &Subject<'_>, violation: &Violation) -> String {
+    // What is met by one value alone has no worst one.
+    if subject.predicate.is_exact() {
+        return format!("`{}` at every sample", subject.predicate);
+    }
     format!("`{}` at every sample{}", subject.predicate, worst(subject, violation))
 }
 

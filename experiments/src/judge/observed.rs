@@ -74,6 +74,11 @@ pub struct Chunk {
     /// `values` of a plain selector) has no series; may be empty otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scraped: Vec<Series>,
+    /// Leaves (by place; a plain selector is the first) whose metric the source has never heard of, under any
+    /// labels: that nothing is seen of them may as well be a slip of the pen. A metric source keeps a memory of
+    /// what it has scraped, which is asked of a leaf without series.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheard: Vec<usize>,
     /// What the source warned of.
     pub warnings: Vec<String>,
 }
@@ -97,6 +102,9 @@ pub struct Observed {
     /// Proof that a series that is not there would have been seen: see [`Chunk::scraped`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scraped: Vec<Series>,
+    /// Leaves whose metric the source had not heard of up to this time: see [`Chunk::unheard`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheard: Vec<(usize, Timestamp)>,
     /// Times between `from` and `until` that were never asked for: (exclusive, inclusive].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holes: Vec<(Timestamp, Timestamp)>,

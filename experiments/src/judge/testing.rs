@@ -29,7 +29,16 @@ pub(crate) fn sampling(interval: u64) -> Sampling {
 /// An answer whose every sample is settled.
 pub(crate) fn chunk(from: i64, until: i64, values: Vec<Series>) -> Chunk {
     let (leaves, scraped, warnings) = (Vec::new(), Vec::new(), Vec::new());
-    Chunk { from: at(from), until: at(until), settled: at(until), values, leaves, scraped, warnings }
+    Chunk {
+        from: at(from),
+        until: at(until),
+        settled: at(until),
+        values,
+        leaves,
+        scraped,
+        unheard: Vec::new(),
+        warnings,
+    }
 }
 
 pub(crate) fn clock() -> Clock {

@@ -6,11 +6,11 @@
 //!  F  F  F  |    |  F   F   F |                 | T   T   T
 //! ```
 
-use super::Sample;
-use super::coverage::{Piece, Required, without};
+use super::coverage::{Pace, Piece, Required, without};
 use super::sentence::{named, reading};
 use super::subject::{Edges, Subject, earlier, later};
 use super::track::{Reader, Run, Truth};
+use super::{Reading, Sample};
 use jiff::{SignedDuration, Timestamp};
 
 /// What one series did after an event.
@@ -60,8 +60,9 @@ impl Question {
 
 /// Looks for the first change of one series after the event.
 ///
-/// "Too late" and "never" need a sample that was taken after the deadline and before the decision was due:
+/// "Too late" and "never" need a reading that was taken after the deadline and before the decision was due:
 /// after a longer silence it has been decided that nothing can be said, and what comes then changes nothing.
+/// A reading that says nothing is silence too: a change may hide in it.
 pub(super) fn change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<'_>, question: &Question) -> Change {
     let found = first_change(subject, reader, one, question);
     let is_late = match &found {
@@ -69,14 +70,42 @@ pub(super) fn change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<
         Change::Never(_) => true,
         Change::Born(_) | Change::Already { .. } | Change::NotYet | Change::Unknown(_) => false,
     };
-    let due = question.decided_at(subject);
-    let from = one.series.samples.partition_point(|sample| sample.0 <= question.deadline);
-    let mut just_after = one.series.samples[from..].iter().take_while(|sample| sample.0 <= due);
-    if is_late && !just_after.any(|sample| subject.taken(sample.0).first > question.deadline) {
-        let labels = named(&one.series.labels);
-        return Change::Unknown(format!("there is no sample just after the deadline{labels}"));
+    if is_late && let Err(reason) = shows_lateness(subject, reader, one, question) {
+        return Change::Unknown(reason);
     }
     found
+}
+
+/// Whether the change would have been seen, had it come in time.
+fn shows_lateness(
+    subject: &Subject<'_>,
+    reader: &Reader<'_>,
+    one: &Required<'_>,
+    question: &Question,
+) -> Result<(), String> {
+    let labels = || named(&one.series.labels);
+    let median = subject.median(&one.series.labels);
+    let due = question.decided_at(subject);
+    let (from, until) = searched(subject, question, question.deadline);
+    let samples = one.series.samples.iter().filter(|sample| from <= sample.0 && sample.0 <= due);
+    let (silent, readable): (Vec<&Sample>, Vec<&Sample>) =
+        samples.partition(|sample| reader.truth(&sample.1, median) == Truth::Unknown);
+    let is_after = |sample: &&Sample| subject.taken(sample.0).first > question.deadline;
+    if !readable.iter().any(is_after) {
+        return Err(match silent.into_iter().find(is_after) {
+            Some(sample) => says_nothing(subject, &sample.1, &labels()),
+            None => format!("there is no sample just after the deadline{}", labels()),
+        });
+    }
+    let Some(first) = silent.first() else { return Ok(()) };
+    let readable: Vec<Sample> = readable.into_iter().cloned().collect();
+    Pace::of(subject)
+        .check(&readable, (from.max(one.from), until), &one.declared)
+        .map_err(|_| says_nothing(subject, &first.1, &labels()))
+}
+
+fn says_nothing(subject: &Subject<'_>, value: &Reading, labels: &str) -> String {
+    format!("{}{labels} {}", reading(value, subject.predicate), super::invariant::why_unknown(subject, value))
 }
 
 fn first_change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<'_>, question: &Question) -> Change {
@@ -124,13 +153,11 @@ fn first_change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<'_>, 
         return if subject.taken(old).first > question.deadline {
             Change::Never(old)
         } else if enough {
-            let why = after.unknown.map_or_else(
-                || "there is no sample after the deadline".to_owned(),
-                |(_, value)| {
-                    format!("{} {}", reading(&value, subject.predicate), super::invariant::why_unknown(subject, &value))
-                },
-            );
-            Change::Unknown(format!("{why}{}", named(&one.series.labels)))
+            let labels = named(&one.series.labels);
+            Change::Unknown(after.unknown.map_or_else(
+                || format!("there is no sample after the deadline{labels}"),
+                |(_, value)| says_nothing(subject, &value, &labels),
+            ))
         } else {
             Change::NotYet
         };
@@ -139,8 +166,7 @@ fn first_change(subject: &Subject<'_>, reader: &Reader<'_>, one: &Required<'_>, 
         return Change::NotYet;
     }
     if let Some((_, value)) = after.unknown.filter(|(at, _)| *at <= question.deadline) {
-        let why = super::invariant::why_unknown(subject, &value);
-        return Change::Unknown(format!("{}{} {why}", reading(&value, subject.predicate), named(&one.series.labels)));
+        return Change::Unknown(says_nothing(subject, &value, &named(&one.series.labels)));
     }
     if !held {
         return Change::Unknown(format!("no data{}", named(&one.series.labels)));

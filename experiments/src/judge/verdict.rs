@@ -8,9 +8,15 @@
 //! Every reason that applies is said, the one that decides first.
 
 use super::placebo::{Vacuity, read};
-use super::{ClaimJudgement, Finding, Judgement, Measure, Outcome, RemainingFault, Verdict, WitnessJudgement};
+use super::{
+    ClaimJudgement, Finding, Judgement, Measure, Outcome, PlaceboReading, RemainingFault, Verdict, WitnessJudgement,
+};
 use crate::claim::Claim;
 use crate::name::ClaimName;
+
+/// What may be the matter with an invariant that does not hold in a placebo.
+const DEPENDS: &str = "; no fault was injected, so either the system is unwell, or the claim needs the fault: then it \
+                       is a change, and says `becomes`";
 
 /// Everything a verdict is made of.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -113,7 +119,11 @@ pub fn verdict(findings: Findings) -> Judgement {
             (None, Outcome::Error) => weighed.say(Rank::Error, said),
         }
     }
-    let (verdict, reasons) = weighed.decide(findings.claims.len(), placebo.is_some());
+    let held = match &placebo {
+        Some(reading) => without_fault(&findings.claims, reading),
+        None => with_fault(findings.claims.len(), &findings.witnesses),
+    };
+    let (verdict, reasons) = weighed.decide(held);
     Judgement {
         verdict,
         reasons,
@@ -169,25 +179,60 @@ impl Weighed {
     fn claims(&mut self, findings: &Findings, weigh: impl Fn(&JudgedClaim) -> Option<Verdict>) {
         for claim in &findings.claims {
             if let Some(verdict) = weigh(claim) {
-                self.say(rank_of(verdict), format!("{}: {}", claim.judgement.name, claim.judgement.reason));
+                let hint = if findings.placebo && verdict == Verdict::Failed { DEPENDS } else { "" };
+                self.say(rank_of(verdict), format!("{}: {}{hint}", claim.judgement.name, claim.judgement.reason));
             }
         }
     }
 
-    fn decide(mut self, claims: usize, placebo: bool) -> (Verdict, Vec<String>) {
+    fn decide(mut self, held: Vec<String>) -> (Verdict, Vec<String>) {
         self.reasons.sort_by_key(|(rank, _)| *rank);
         match self.reasons.first() {
             Some((rank, _)) => (rank.verdict(), self.reasons.into_iter().map(|(_, reason)| reason).collect()),
-            None => {
-                let held = match (claims, placebo) {
-                    (_, true) => "nothing was done, and no claim held that should not".to_owned(),
-                    (1, false) => "the fault bit, and the one claim held".to_owned(),
-                    (claims, false) => format!("the fault bit, and all {claims} claims held"),
-                };
-                (Verdict::Passed, vec![held])
-            }
+            None => (Verdict::Passed, held),
         }
     }
+}
+
+/// What a passed run says. A fault that bit here and not there is said to.
+fn with_fault(claims: usize, witnesses: &[WitnessJudgement]) -> Vec<String> {
+    let held = if claims == 1 { "the one claim held".to_owned() } else { format!("all {claims} claims held") };
+    let partial: Vec<String> = witnesses
+        .iter()
+        .filter(|witness| !witness.without.is_empty())
+        .map(|witness| {
+            let without: Vec<&str> = witness.without.iter().map(crate::name::InstanceName::as_str).collect();
+            // What agents saw ends with it already; a witness from outside knows nothing of single targets.
+            let none = format!("no evidence from {}", without.join(", "));
+            let said = if witness.reason.ends_with(&none) { &witness.reason } else { &none };
+            format!("{}: {said}", witness.name)
+        })
+        .collect();
+    if partial.is_empty() {
+        vec![format!("the fault bit, and {held}")]
+    } else {
+        vec![format!("the fault bit on a part of its targets only, and {held}; {}", partial.join("; "))]
+    }
+}
+
+/// What a placebo that found nothing says: less than a pass. That a claim can fail is shown by its failing.
+fn without_fault(claims: &[JudgedClaim], reading: &PlaceboReading) -> Vec<String> {
+    let names = |names: &[&ClaimName]| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    let mut said =
+        vec!["no fault was injected: nothing was withstood, and no claim held that needs the fault".to_owned()];
+    if !reading.does_not_hold.is_empty() {
+        let only: Vec<&ClaimName> = reading.does_not_hold.iter().collect();
+        said.push(format!("only the fault can bring this about: {}", names(&only)));
+    }
+    let always: Vec<&ClaimName> = claims
+        .iter()
+        .filter(|claim| claim.vacuity == Vacuity::HoldsAlways && claim.judgement.outcome == Outcome::Passed)
+        .map(|claim| &claim.judgement.name)
+        .collect();
+    if !always.is_empty() {
+        said.push(format!("this holds without the fault, as it should with it: {}", names(&always)));
+    }
+    said
 }
 
 /// Where the verdict of a claim stands in the precedence.

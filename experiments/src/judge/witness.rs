@@ -48,6 +48,9 @@ fn both(case: &WitnessCase<'_>) -> Judged {
     let Some(start) = times.start else {
         return Judged::Pending { now: format!("waiting for {}.start", case.step) };
     };
+    if let Some(reason) = true_without_fault(case) {
+        return Judged::Settled { outcome: Outcome::Inconclusive, reason, measure: None };
+    }
     let bit = half(case, start, "start", false);
     let Judged::Settled { outcome: Outcome::Passed, reason, measure } = bit else { return bit };
     let Some(end) = times.end else {
@@ -62,8 +65,25 @@ fn both(case: &WitnessCase<'_>) -> Judged {
     }
 }
 
-fn half(case: &WitnessCase<'_>, event: crate::moment::Interval, edge: &str, negated: bool) -> Judged {
-    let subject = Subject {
+/// A witness that was true in the baseline, where there is no fault, may be true at any time: what it sees
+/// later proves nothing.
+fn true_without_fault(case: &WitnessCase<'_>) -> Option<String> {
+    let subject = subject(case, false);
+    let method = subject.edges(case.timeline.method().start?).first;
+    let begun = case.timeline.baseline_window().map_or(Timestamp::MIN, |(from, _)| case.clock.at(from));
+    let reader = Reader::new(&subject);
+    let values = subject.values(begun.max(case.observed.from.unwrap_or(begun)), method);
+    let first = values.iter().flat_map(|series| {
+        let track = reader.track(&series.samples, later(begun, subject.before()), method, None);
+        track.runs.into_iter().find(|run| run.truth == Truth::True && subject.taken(run.first).last < method)
+    });
+    let at = first.map(|run| run.first).min()?;
+    let when = relative(at, method, "method.start");
+    Some(format!("the witness was {} without any fault, {when}: it proves nothing", subject.condition()))
+}
+
+fn subject<'a>(case: &WitnessCase<'a>, negated: bool) -> Subject<'a> {
+    Subject {
         source: &case.witness.source,
         predicate: &case.witness.becomes,
         negated,
@@ -73,7 +93,11 @@ fn half(case: &WitnessCase<'_>, event: crate::moment::Interval, edge: &str, nega
         clock: case.clock,
         observed: case.observed,
         baseline: None,
-    };
+    }
+}
+
+fn half(case: &WitnessCase<'_>, event: crate::moment::Interval, edge: &str, negated: bool) -> Judged {
+    let subject = subject(case, negated);
     let event = subject.edges(event);
     let since = case.timeline.step(case.step).start.map_or(event.first, |start| subject.edges(start).first);
     let within = case.witness.within.get();

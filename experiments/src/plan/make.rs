@@ -16,6 +16,7 @@ use crate::name::{InstanceName, NodeName, PlatformName};
 use crate::target::{Hit, Instance, LimitCaps, Selector, check_limits, select};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 /// The world as it is when a plan is made.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +27,8 @@ pub struct World {
     pub agents: BTreeMap<NodeName, AgentDescription>,
     /// By step: the instances that its `where` lets through.
     pub matching_where: BTreeMap<StepId, BTreeSet<InstanceName>>,
+    /// Addresses read in the namespaces of instances that list none.
+    pub addresses: BTreeMap<InstanceName, Vec<IpAddr>>,
     /// How watched sources are sampled, as far as that is known before preflight.
     pub sampling: BTreeMap<WatchName, Sampling>,
 }
@@ -59,6 +62,16 @@ pub enum PlanRefusalKind {
     Unsupported,
 }
 
+impl PlanRefusal {
+    pub(super) fn of(step: &Step, error: CompileError) -> Self {
+        let (kind, sentence) = match error {
+            CompileError::BadInput(sentence) => (PlanRefusalKind::BadInput, sentence),
+            CompileError::Unsupported(sentence) => (PlanRefusalKind::Unsupported, sentence),
+        };
+        Self { kind, step: Some(step.label()), sentence }
+    }
+}
+
 impl fmt::Display for PlanRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.step {
@@ -69,9 +82,9 @@ impl fmt::Display for PlanRefusal {
 }
 
 /// What one shot of one step would do.
-struct Aim {
+pub(super) struct Aim {
     hit: Hit,
-    wanted: Vec<Wanted>,
+    pub(super) wanted: Vec<Wanted>,
 }
 
 /// Makes the plan. Touches nothing.
@@ -87,7 +100,7 @@ pub fn plan(experiment: &Experiment, world: &World, seed: u64, caps: &Caps) -> R
     for step in experiment.steps() {
         if let StepKind::Inject(inject) = &step.kind {
             let mut refuse = |kind, sentence| refusals.push(PlanRefusal { kind, step: Some(step.label()), sentence });
-            match aim(step, inject, world, seed) {
+            match aim(step, inject, world, seed, Certainty::Planned) {
                 Ok(found) => {
                     for hit in found.iter().flat_map(|aim| &aim.hit.targets).collect::<BTreeSet<_>>() {
                         if is_protected(hit, &effective_selector(&inject.fault, &inject.into), world, &caps.protected) {
@@ -102,8 +115,7 @@ pub fn plan(experiment: &Experiment, world: &World, seed: u64, caps: &Caps) -> R
                     }
                     aims.insert(step.id, found);
                 }
-                Err(CompileError::BadInput(sentence)) => refuse(PlanRefusalKind::BadInput, sentence),
-                Err(CompileError::Unsupported(sentence)) => refuse(PlanRefusalKind::Unsupported, sentence),
+                Err(error) => refusals.push(PlanRefusal::of(step, error)),
             }
         }
         notes.extend(notes_on(step));
@@ -187,15 +199,20 @@ pub(crate) fn shots(inject: &Inject) -> u32 {
     }
 }
 
-fn aim(step: &Step, inject: &Inject, world: &World, seed: u64) -> Result<Vec<Aim>, CompileError> {
+pub(super) fn aim(
+    step: &Step,
+    inject: &Inject,
+    world: &World,
+    seed: u64,
+    certainty: Certainty,
+) -> Result<Vec<Aim>, CompileError> {
     let into = effective_selector(&inject.fault, &inject.into);
     let instances = instances_of(&into, &world.platforms).map_err(CompileError::BadInput)?;
     let matching = world.matching_where.get(&step.id);
     if into.r#where.is_some() && matching.is_none() {
         return Err(CompileError::BadInput("`where` could not be asked, so nobody knows whom it means".to_owned()));
     }
-    let none = BTreeMap::new();
-    let ground = Ground { instances, addresses: &none, agents: &world.agents, seed, certainty: Certainty::Planned };
+    let ground = Ground { instances, addresses: &world.addresses, agents: &world.agents, seed, certainty };
     // A shot every 100 ms for an hour would be 36,000 picks that nobody reads.
     let shots = shots(inject).min(100);
     let aims = (0..shots).map(|shot| {

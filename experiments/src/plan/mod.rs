@@ -1,5 +1,6 @@
 //! The plan: what would be hit, when, by what; touches nothing.
 mod compile;
+mod foresee;
 mod make;
 mod moments;
 mod overlap;
@@ -9,6 +10,7 @@ mod timeline;
 mod windows;
 mod words;
 
+pub use foresee::{Foreseen, foresee, peers_of};
 pub use make::{Caps, PlanRefusal, PlanRefusalKind, World, plan};
 pub use overlap::{Overlap, overlap};
 pub use planned::{Bounds, Plan, PlannedStep};

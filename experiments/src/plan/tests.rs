@@ -1,6 +1,6 @@
 //! Plans of small experiments, and every reason to refuse one.
 
-use super::{Caps, PlanRefusalKind, plan};
+use super::{Caps, PlanRefusalKind, foresee, plan};
 use crate::engine::tests::build::*;
 use crate::experiment::{Edge, Experiment, Lasting, StepKind};
 use crate::fault::{Direction, Fault, Network, ZoneLoss, ZoneLossMode};
@@ -219,4 +219,33 @@ fn shots_are_planned_each_with_its_own_pick() {
     assert_eq!(found.steps[0].what, "kill KILL every 10s, 6 times");
     assert_eq!(found.most_targets, 1, "one at a time");
     assert!(found.steps[0].targets.len() > 1, "but not always the same: {:?}", found.steps[0].targets);
+}
+
+#[test]
+fn the_orders_of_every_step_are_foreseen_once() {
+    let inner = vec![inject("cut", partition(), app("db"), for_seconds(10))];
+    let experiment = experiment(vec![wait(2), inject("slow", delay(), app("api"), Lasting::Meanwhile(inner))]);
+    let orders = foresee(&experiment, &ground(), 7).unwrap();
+    let named: Vec<_> = orders.iter().map(|one| (one.step.as_str(), one.order.instance.as_str())).collect();
+    let expected = ["api-z1", "api-z2", "api-z3"].map(|name| ("slow", name)).into_iter();
+    assert_eq!(named, expected.chain(["db-z1", "db-z2", "db-z3"].map(|name| ("cut", name))).collect::<Vec<_>>());
+    assert_eq!(orders[1].node, NodeName::new("n2"));
+    let ids: BTreeSet<_> = orders.iter().map(|one| &one.order.id).collect();
+    assert_eq!(ids.len(), orders.len());
+}
+
+#[test]
+fn an_order_that_cannot_be_made_for_want_of_addresses_is_foreseen() {
+    let mut world = ground();
+    for instance in world.platforms.values_mut().flatten().filter(|one| one.name.as_str() == "db-z1") {
+        instance.addresses.clear();
+    }
+    let peers = vec![crate::target::Peer::Instances(Box::new(app("db")))];
+    let cut = Fault::Network(Box::new(Network { partition: true, peers: Some(peers), ..Network::default() }));
+    let experiment = experiment(vec![inject("cut", cut, app("api"), for_seconds(1))]);
+    assert!(plan(&experiment, &world, 7, &Caps::default()).is_ok(), "they are read just before");
+    let refusals = foresee(&experiment, &world, 7).unwrap_err();
+    assert!(refusals[0].to_string().starts_with("cut: db-z1 lists no addresses"), "{refusals:?}");
+    world.addresses.insert(InstanceName::new("db-z1"), vec!["10.9.9.9".parse().unwrap()]);
+    assert_eq!(foresee(&experiment, &world, 7).unwrap().len(), 3);
 }

@@ -1,9 +1,11 @@
 //! What a query's syntax tree says of it.
 
+use super::brackets::{Unclosed, unclosed};
+use super::filter::{Filter, filter};
 use super::{formula, leaves};
 use crate::claim::{Query, QueryShape};
 use crate::experiment::{Piece, Template};
-use promql_parser::parser::token::{T_DIV, T_EQLC, T_GTE, T_GTR, T_LOR, T_LSS, T_LTE, T_NEQ};
+use promql_parser::parser::token::{T_DIV, T_EQLC, T_LOR, T_NEQ};
 use promql_parser::parser::{self, Expr};
 
 /// A longer query is not taken apart: the tree of a text of megabytes would overflow the stack.
@@ -20,7 +22,9 @@ pub struct Analysis {
     pub query: Query,
     /// Why it could not be taken apart.
     pub unreadable: Option<String>,
-    /// Its top level is a comparison that hides series.
+    /// A bracket or a quote without its other half.
+    pub unclosed: Option<Unclosed>,
+    /// The first thing in it that hides series.
     pub filter: Option<Filter>,
     /// Why it is no arithmetic over counters.
     pub not_totals: Option<String>,
@@ -34,17 +38,17 @@ pub struct Analysis {
     pub has_quantile: bool,
     /// Whether some selector's series come through unaggregated.
     pub is_unaggregated: bool,
-    /// Whether `or vector(0)` fills in for missing series.
-    pub has_or_vector: bool,
+    /// What `or vector(...)` fills in for missing series.
+    pub fallback: Option<Fallback>,
 }
 
-/// A comparison on top, and the same as a claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
-    /// What is compared.
-    pub left: String,
-    /// The condition that fits it, if it is compared with a number.
-    pub condition: Option<String>,
+/// What fills in for missing series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fallback {
+    /// As it is written.
+    pub text: String,
+    /// Its value, if that is a plain number.
+    pub value: Option<f64>,
 }
 
 /// Takes a query apart.
@@ -58,6 +62,7 @@ pub fn analyse(text: &Template) -> Analysis {
     let mut analysis = Analysis {
         query: Query { text: text.clone(), shape: None },
         unreadable: None,
+        unclosed: None,
         filter: None,
         not_totals: None,
         delta_of: None,
@@ -65,12 +70,13 @@ pub fn analyse(text: &Template) -> Analysis {
         compares_increase: false,
         has_quantile: false,
         is_unaggregated: false,
-        has_or_vector: false,
+        fallback: None,
     };
     let expr = match parse(&holes.text) {
         Ok(expr) => expr,
         Err(reason) => {
             analysis.unreadable = Some(holes.restore(&reason).to_string());
+            analysis.unclosed = unclosed(&holes.text);
             return analysis;
         }
     };
@@ -92,7 +98,7 @@ pub fn analyse(text: &Template) -> Analysis {
         }
     };
     analysis.query.shape = Some(QueryShape { leaves: found, plain, denominator, formula });
-    analysis.filter = filter(top, &holes);
+    analysis.filter = filter(&expr, &holes);
     analysis.is_unaggregated = is_unaggregated(&expr);
     look(&expr, &mut analysis);
     analysis
@@ -124,29 +130,11 @@ fn parse(text: &str) -> Result<Expr, String> {
     parser::parse(text)
 }
 
-fn unwrap(mut expr: &Expr) -> &Expr {
+pub(super) fn unwrap(mut expr: &Expr) -> &Expr {
     while let Expr::Paren(paren) = expr {
         expr = &paren.expr;
     }
     expr
-}
-
-fn filter(top: &Expr, holes: &Holes) -> Option<Filter> {
-    let Expr::Binary(binary) = top else { return None };
-    if !binary.op.is_comparison_operator() || binary.return_bool() {
-        return None;
-    }
-    let words = match binary.op.id() {
-        T_GTE => "at least ",
-        T_LTE => "at most ",
-        T_GTR => "above ",
-        T_LSS => "below ",
-        T_NEQ => "not ",
-        _ => "",
-    };
-    let right = unwrap(&binary.rhs);
-    let condition = matches!(right, Expr::NumberLiteral(_)).then(|| format!("{words}{right}"));
-    Some(Filter { left: holes.restore(&binary.lhs.to_string()).to_string(), condition })
 }
 
 fn is_unaggregated(expr: &Expr) -> bool {
@@ -179,9 +167,14 @@ fn look(expr: &Expr, analysis: &mut Analysis) {
             }
         }
         Expr::Binary(binary) => {
-            if binary.op.id() == T_LOR && matches!(unwrap(&binary.rhs), Expr::Call(call) if call.func.name == "vector")
+            if let (T_LOR, right @ Expr::Call(call)) = (binary.op.id(), unwrap(&binary.rhs))
+                && call.func.name == "vector"
             {
-                analysis.has_or_vector = true;
+                let value = match call.args.args.first().map(|argument| unwrap(argument)) {
+                    Some(Expr::NumberLiteral(number)) => Some(number.val),
+                    Some(_) | None => None,
+                };
+                analysis.fallback = Some(Fallback { text: format!("or {right}"), value });
             }
             if matches!(binary.op.id(), T_EQLC | T_NEQ) && (calls_increase(&binary.lhs) || calls_increase(&binary.rhs))
             {
@@ -367,11 +360,29 @@ mod tests {
 
     #[test]
     fn filters_are_recognised_with_their_fix() {
-        let filter = read("(sum(errors) / sum(all) < 0.01)").filter.unwrap();
-        assert_eq!(filter.left, "sum(errors) / sum(all)");
-        assert_eq!(filter.condition.as_deref(), Some("below 0.01"));
-        assert!(read("sum(a) < bool 5").filter.is_none());
-        assert!(read("count(a < 5)").filter.is_none());
+        let filter = |text: &str| read(text).filter;
+        let on_top = Filter::OnTop { left: "sum(errors) / sum(all)".into(), condition: Some("below 0.01".into()) };
+        assert_eq!(filter("(sum(errors) / sum(all) < 0.01)"), Some(on_top));
+        for (text, hides, better) in [
+            ("min(x == 1)", "x == 1", "min(x == bool 1)"),
+            ("count by (zone) (x == 1)", "x == 1", "sum by (zone) (x == bool 1)"),
+            ("sum(rate(a[1m])) / count((x > y))", "x > y", "sum(x > bool y)"),
+            ("abs(x > 0)", "x > 0", "x > bool 0"),
+            ("max_over_time((x > 0)[30s:1s])", "x > 0", "x > bool 0"),
+            ("topk(scalar(x > 0), y)", "x > 0", "x > bool 0"),
+            ("min(x == on (zone) y)", "x == on (zone) y", "min(x == bool on (zone) y)"),
+        ] {
+            let inside = Filter::Inside { what: hides.into(), instead: better.into() };
+            assert_eq!(filter(text), Some(inside), "{text}");
+            assert_eq!(read(better).filter, None, "{better}");
+        }
+        let divisor = Filter::Divisor { what: "sum(b) > 0".into(), left: "sum(b)".into() };
+        assert_eq!(filter("sum(a) / (sum(b) > 0)"), Some(divisor));
+        assert_eq!(filter("sum(a unless b)"), Some(Filter::Set { word: "unless".into() }));
+        assert_eq!(filter("max(a) and on () max(b)"), Some(Filter::Set { word: "and".into() }));
+        for text in ["sum(a) < bool 5", "min(x == bool 1)", "a or b", "sum(x{a=\"1\"})"] {
+            assert_eq!(filter(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -380,7 +391,8 @@ mod tests {
         assert!(read("sum(delta(temperature[1m]))").delta_of.is_none());
         assert!(read("sum(increase(a_total[1m])) == bool 3").compares_increase);
         assert!(read("histogram_quantile(0.9, sum by (le) (rate(a_bucket[1m])))").has_quantile);
-        assert!(read("sum(a) or vector(0)").has_or_vector);
+        let fallback = read("sum(a) or (vector(0))").fallback.unwrap();
+        assert_eq!((fallback.text.as_str(), fallback.value), ("or vector(0)", Some(0.0)));
         assert!(read("rate(a[1m])").is_unaggregated && !read("max(rate(a[1m]))").is_unaggregated);
         assert!(read("max(a) + b").is_unaggregated && !read("scalar(b)").is_unaggregated);
     }

@@ -26,8 +26,10 @@ fn past(offset: Option<&Offset>) -> Duration {
     }
 }
 
-fn is_pinned(at: Option<&AtModifier>) -> bool {
+/// What lies ahead is no answer either: it is not of the time that is asked about.
+fn is_pinned(at: Option<&AtModifier>, offset: Option<&Offset>) -> bool {
     matches!(at, Some(AtModifier::At(_) | AtModifier::Start | AtModifier::End))
+        || matches!(offset, Some(Offset::Neg(length)) if !length.is_zero())
 }
 
 fn leaf(selector: &VectorSelector, range: Duration, around: Around, holes: &Holes) -> Leaf {
@@ -36,7 +38,7 @@ fn leaf(selector: &VectorSelector, range: Duration, around: Around, holes: &Hole
         selector: holes.restore(&bare.to_string()),
         looks_back: around.range.saturating_add(range),
         offset: around.offset.saturating_add(past(selector.offset.as_ref())),
-        pinned: around.pinned || is_pinned(selector.at.as_ref()),
+        pinned: around.pinned || is_pinned(selector.at.as_ref(), selector.offset.as_ref()),
     }
 }
 
@@ -48,7 +50,7 @@ fn walk(expr: &Expr, around: Around, holes: &Holes, found: &mut Vec<Leaf>) {
             let inner = Around {
                 range: around.range.saturating_add(subquery.range),
                 offset: around.offset.saturating_add(past(subquery.offset.as_ref())),
-                pinned: around.pinned || is_pinned(subquery.at.as_ref()),
+                pinned: around.pinned || is_pinned(subquery.at.as_ref(), subquery.offset.as_ref()),
             };
             walk(&subquery.expr, inner, holes, found);
         }

@@ -48,6 +48,12 @@ impl SourceFile {
         }
     }
 
+    /// A byte's place as people and editors read it: `chaos.yaml:3:9`.
+    pub fn place(&self, offset: usize) -> String {
+        let Position { line, column } = self.position(offset);
+        format!("{}:{line}:{column}", self.path)
+    }
+
     pub(crate) fn position(&self, offset: usize) -> Position {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {
@@ -95,6 +101,7 @@ mod tests {
         let file = SourceFile { path: "a".into(), text: "é: x\nüß: y".into() };
         assert_eq!(file.position(file.text.find('y').unwrap()), Position { line: 2, column: 5 });
         assert_eq!(file.position(1), Position { line: 1, column: 1 });
+        assert_eq!(file.place(1), "a:1:1");
         assert_eq!(file.position(999), Position { line: 2, column: 6 });
     }
 }

@@ -167,6 +167,29 @@ fn one_reading_that_is_no_number_is_enough_to_say_nothing() {
 }
 
 #[test]
+fn a_change_may_hide_in_readings_that_say_nothing() {
+    // What CI found: no sample at 19, NaN at 20, where the time allowed is over at 19.
+    let claim = becomes(plain("v"), "0", 4.0, end());
+    let world = |until: f64| {
+        let world = World::new(1.0, 0.1).fault(0.0, 15.0);
+        let known = [(18.0, 1.0), (20.0, f64::NAN), (22.0, 1.0)];
+        let known: Vec<(f64, f64)> = known.into_iter().filter(|(at, _)| *at <= until).collect();
+        let series = world.series("a", &known);
+        world.answered(-12.0, until, vec![series], vec![])
+    };
+    assert!(matches!(world(20.5).find(&claim).judged, Judged::Pending { .. }));
+    for until in [21.0, 32.0] {
+        world(until).expect(&claim, INCONCLUSIVE, "NaN");
+    }
+    // One such reading is as good as one that is missing, and three in a row are too many.
+    let silent =
+        |from: i32, to: i32| gauge(move |second| Some(if (from..=to).contains(&second) { f64::NAN } else { 0.0 }));
+    let claim = becomes(plain("open"), "1", 5.0, start());
+    silent(2, 2).expect(&claim, Outcome::Failed, "still not `1`");
+    silent(2, 4).expect(&claim, INCONCLUSIVE, "NaN {instance=\"a\"} is no number to compare");
+}
+
+#[test]
 fn a_query_needs_the_raw_samples_behind_it() {
     let world = gauge(|_| Some(1.0));
     let claim = is(evaluated("max(ok)", &[("ok", 0.0)]), "1");

@@ -10,6 +10,7 @@ use squall_experiments::judge::{
     wait_for, witness,
 };
 use squall_experiments::moment::Interval;
+use squall_experiments::name::InstanceName;
 use std::time::Duration;
 
 /// A sample every second at x.1 from -31 to `until`, read from a function.
@@ -194,7 +195,12 @@ fn a_witness_sees_the_fault_come_and_go() {
         assert!(reason(&bad).contains(says), "{}", reason(&bad));
     }
     let before = bears(&world(60.0, slow(-20, 21)), 5.0);
-    assert_eq!((outcome(&before), reason(&before).starts_with("it was already so")), (Outcome::Inconclusive, true));
+    assert_eq!(outcome(&before), Outcome::Inconclusive);
+    assert!(reason(&before).contains("without any fault, 19.9 s before method.start"), "{}", reason(&before));
+    // One that goes up and down by itself would have gone up then, too.
+    let flips = bears(&world(60.0, move |second| if second == -7 { 0.4 } else { slow(1, 21)(second) }), 5.0);
+    assert_eq!(outcome(&flips), Outcome::Inconclusive);
+    assert!(reason(&flips).contains("without any fault, 6.9 s before method.start"), "{}", reason(&flips));
     let blind = bears(&world(60.0, |_| f64::NAN), 5.0);
     assert_eq!(outcome(&blind), Outcome::Inconclusive);
     let mut closed = world(22.0, slow(1, 99));
@@ -346,6 +352,22 @@ fn nothing_passes_without_a_claim_a_witness_and_a_recovery() {
 }
 
 #[test]
+fn a_fault_that_bit_here_and_not_there_is_said_to() {
+    let said = |reason: &str| {
+        let without = vec![InstanceName::new("b"), InstanceName::new("c")];
+        let partial = WitnessJudgement { reason: reason.into(), without, ..bit(Outcome::Passed) };
+        verdict(Findings { witnesses: vec![bit(Outcome::Passed), partial], ..sound() })
+    };
+    let seen = "its agents saw it bite on 1 of 3 targets; no evidence from b, c";
+    for (reason, says) in [(seen, seen), ("became slow", "no evidence from b, c")] {
+        let judgement = said(reason);
+        assert_eq!(judgement.verdict, Verdict::Passed);
+        let expected = format!("the fault bit on a part of its targets only, and the one claim held; fault: {says}");
+        assert_eq!(judgement.reasons, [expected]);
+    }
+}
+
+#[test]
 fn a_placebo_names_what_holds_without_a_fault() {
     let becomes = becomes(plain("open"), "1", 5.0, start());
     let count = totals(counters(&["retries"]), "at least 1");
@@ -370,6 +392,14 @@ fn a_placebo_names_what_holds_without_a_fault() {
     ]);
     assert_eq!(good.verdict, Verdict::Passed, "{:?}", good.reasons);
     assert_eq!(good.placebo.unwrap().does_not_hold.len(), 2);
+    assert_eq!(
+        good.reasons,
+        [
+            "no fault was injected: nothing was withstood, and no claim held that needs the fault",
+            "only the fault can bring this about: claim, claim",
+            "this holds without the fault, as it should with it: claim, claim",
+        ]
+    );
     for (claims, expected, says) in [
         (
             vec![judged(&becomes, Outcome::Passed, false)],
@@ -383,8 +413,11 @@ fn a_placebo_names_what_holds_without_a_fault() {
         (vec![judged(&step, Outcome::Passed, false)], Verdict::Inconclusive, "no claim could be judged in a placebo"),
     ] {
         let judgement = read(claims);
-        assert_eq!((judgement.verdict, judgement.reasons[0].as_str()), (expected, says));
+        assert_eq!(judgement.verdict, expected);
+        assert!(judgement.reasons[0].starts_with(says), "{:?}", judgement.reasons);
     }
+    let unwell = read(vec![judged(&invariant, Outcome::Failed, false)]);
+    assert!(unwell.reasons[0].contains("then it is a change, and says `becomes`"), "{:?}", unwell.reasons);
 }
 
 #[test]

@@ -61,6 +61,23 @@ fn a_ratio_whose_error_series_never_existed_is_believed_only_with_a_value_for_ab
     let proven = recording.world().fault(0.0, 4.0).scraped(-3.0, 5.0, vec![], leaves(), recording.series("up"));
     proven.expect(&strict, INCONCLUSIVE, "no data");
     proven.expect(&lenient, Outcome::Passed, "the worst was 0%");
+
+    // A name that nobody ever exposed is absent for ever: most likely it is misspelt.
+    let proven = || recording.world().fault(0.0, 4.0).scraped(-3.0, 5.0, vec![], leaves(), recording.series("up"));
+    let misspelt = proven().unheard(0, 5.0);
+    misspelt.expect(&lenient, INCONCLUSIVE, "nothing was ever seen of `e`, under any labels");
+    // Known in time, or too late.
+    proven().unheard(0, 3.0).expect(&lenient, Outcome::Passed, "the worst was 0%");
+    proven().unheard(0, 4.0).expect(&lenient, INCONCLUSIVE, "nothing was ever seen of `e`");
+    // An arithmetic that fills in for it by itself is no better.
+    let filled = is(evaluated("sum(e) or vector(0)", &[("e", 0.0)]), "0");
+    let zeros: Vec<(f64, f64)> = (-30..50).map(|tenth| (f64::from(tenth) * 0.1, 0.0)).collect();
+    let world = |world: World| {
+        let series = world.series("", &zeros);
+        world.scraped(-3.0, 5.0, vec![series], vec![vec![]], recording.series("up"))
+    };
+    world(recording.world().fault(0.0, 4.0)).expect(&filled, Outcome::Passed, "at every sample");
+    world(recording.world().fault(0.0, 4.0)).unheard(0, 5.0).expect(&filled, INCONCLUSIVE, "nothing was ever seen");
 }
 
 #[test]

@@ -21,12 +21,28 @@ fn pinned() -> Source {
     Source::Query(query)
 }
 
-/// A value, and a raw sample, every second at x.1 from -31 on.
+/// What was so before the fault.
+fn shifted() -> Source {
+    let Source::Query(mut query) = evaluated("max(ok offset 1m)", &[("ok", 0.0)]) else { unreachable!() };
+    query.shape.as_mut().unwrap().leaves[0].offset = Duration::from_secs(60);
+    Source::Query(query)
+}
+
+/// What is so whatever happens.
+fn constant() -> Source {
+    evaluated("vector(1)", &[])
+}
+
+fn sources() -> [Source; 4] {
+    [unreadable(), pinned(), shifted(), constant()]
+}
+
+/// A value, and a raw sample, every second at x.1 from -91 on.
 fn world(value: impl Fn(i32) -> f64) -> World {
     let world = World::new(1.0, 0.1).fault(0.0, 20.0);
-    let samples: Vec<(f64, f64)> = (-31..60).map(|second| (f64::from(second) + 0.1, value(second))).collect();
+    let samples: Vec<(f64, f64)> = (-91..60).map(|second| (f64::from(second) + 0.1, value(second))).collect();
     let series = world.series("a", &samples);
-    world.answered(-31.0, 60.0, vec![series.clone()], vec![vec![series]])
+    world.answered(-91.0, 60.0, vec![series.clone()], vec![vec![series]])
 }
 
 fn from(second: i32) -> impl Fn(i32) -> f64 {
@@ -35,7 +51,7 @@ fn from(second: i32) -> impl Fn(i32) -> f64 {
 
 #[test]
 fn no_claim_passes_and_each_can_fail() {
-    for source in [unreadable(), pinned()] {
+    for source in sources() {
         let verb = |verb| claim(source.clone(), verb);
         let one = || "1".parse().unwrap();
         let budget = tolerance(Some(Allowance::Time(seconds(2.0))), None);
@@ -60,7 +76,7 @@ fn no_claim_passes_and_each_can_fail() {
 
 #[test]
 fn neither_the_steady_state_nor_a_recovery_rests_on_it() {
-    for source in [unreadable(), pinned()] {
+    for source in sources() {
         let verb =
             Verb::Is { predicate: "1".parse().unwrap(), window: Window::Baseline, tolerance: tolerance(None, None) };
         let claim = Claim { role: Role::SteadyState, ..claim(source, verb) };
@@ -83,7 +99,7 @@ fn neither_the_steady_state_nor_a_recovery_rests_on_it() {
 #[test]
 fn neither_a_witness_nor_a_wait_rests_on_it() {
     let step = "fault".parse().unwrap();
-    for source in [unreadable(), pinned()] {
+    for source in sources() {
         let world = world(|second| f64::from(u8::from((1..21).contains(&second))));
         let (timeline, clock, observed) = (&world.timeline, world.clock(), &world.observed);
         let (becomes, within) = ("1".parse().unwrap(), seconds(5.0));
@@ -100,7 +116,7 @@ fn neither_a_witness_nor_a_wait_rests_on_it() {
 /// The baseline gives up over a blind stop, so nothing is done that it could have stopped.
 #[test]
 fn a_safety_stop_is_blind_at_once_unless_it_is_true() {
-    for source in [unreadable(), pinned()] {
+    for source in sources() {
         let verb = Verb::Aborts { predicate: "below 80%".parse().unwrap(), lasting: None };
         let stop = Claim { role: Role::AbortIf, ..claim(source, verb) };
         let state = |world: &World| aborts(&world.case(&stop), world.moment(-5.0), world.moment(-4.0));

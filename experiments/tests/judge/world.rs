@@ -79,7 +79,16 @@ impl World {
 
     pub fn chunk(&self, from: f64, until: f64, values: Vec<Series>, leaves: Vec<Vec<Series>>) -> Chunk {
         let (from, until) = (self.at(from), self.at(until));
-        Chunk { from, until, settled: until, values, leaves, scraped: Vec::new(), warnings: Vec::new() }
+        Chunk {
+            from,
+            until,
+            settled: until,
+            values,
+            leaves,
+            scraped: Vec::new(),
+            unheard: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     pub fn scraped(
@@ -92,6 +101,12 @@ impl World {
     ) -> Self {
         let chunk = Chunk { scraped: up, ..self.chunk(from, until, values, leaves) };
         self.observed.take(chunk);
+        self
+    }
+
+    /// Of this leaf's metric the source has never heard, up to this time.
+    pub fn unheard(mut self, leaf: usize, until: f64) -> Self {
+        self.observed.unheard.push((leaf, self.at(until)));
         self
     }
 

@@ -24,7 +24,7 @@ pub fn index(records: &[Record], missing: &[&Experiment]) -> String {
     let standing = overall(records, missing);
     let page = Page {
         mark: standing.mark(),
-        word: standing.word(),
+        word: standing.headline(all_placebo(records)),
         class: standing.class(),
         heading: heading(records.len(), missing.len()),
         tally: tally(records, missing.len()),
@@ -34,6 +34,11 @@ pub fn index(records: &[Record], missing: &[&Experiment]) -> String {
         missing: missing.iter().map(|one| (one.name.to_string(), one.title.clone())).collect(),
     };
     harmless(&page.render().expect("writing to a string cannot fail, and no filter of the template does"))
+}
+
+/// Whether nothing was injected in any of them.
+fn all_placebo(records: &[Record]) -> bool {
+    !records.is_empty() && records.iter().all(|record| record.header.placebo)
 }
 
 /// The worst verdict; what has not run cannot have passed.
@@ -83,6 +88,9 @@ fn meaning(standing: Standing, records: &[Record], missing: &[&Experiment]) -> &
              unfinished is in `squall runs`; the next `squall run` or `squall revert` closes it."
         }
         (Standing::Judged(Verdict::Passed), _) if records.len() == 1 => standing.meaning(records[0].header.placebo),
+        (Standing::Judged(Verdict::Passed), _) if all_placebo(records) => {
+            "No fault was injected, so nothing was withstood. No claim held that should need one."
+        }
         (Standing::Judged(Verdict::Passed), _) => "Every run passed.",
         (_, true) => "The worst verdict counts for all.",
         (_, false) => "The worst verdict so far counts for all; not every experiment has run.",
@@ -169,7 +177,7 @@ fn row(record: &Record) -> Row {
     }
     Row {
         mark: view.standing.mark(),
-        word: view.standing.word(),
+        word: view.standing.headline(header.placebo),
         class: view.standing.class(),
         placebo: header.placebo,
         name: header.experiment.name.to_string(),

@@ -134,7 +134,7 @@ impl<'v> Page<'v> {
             title: &header.experiment.title,
             when: format!("{:.0}", header.began),
             mark: view.standing.mark(),
-            word: view.standing.word(),
+            word: view.standing.headline(header.placebo),
             class: view.standing.class(),
             meaning: prose(view.standing.meaning(header.placebo)),
             placebo: header.placebo.then(|| placebo(view)),

@@ -71,6 +71,8 @@ fn view<'a>(record: &'a Record, claim: &'a Claim, frame: &Frame<'_, 'a>) -> Clai
     });
     let clock = frame.clock(&claim.source, claim.platform.as_ref());
     let unit = Unit::of_claim(claim);
+    let passed = judged.is_some_and(|judged| judged.outcome == Outcome::Passed);
+    let always = passed && claim.verb.predicate().is_exact();
     let span = |times: Option<(Timestamp, Timestamp)>| times.map(|(from, to)| (clock.at(from), clock.at(to)));
     let window = span(judged.and_then(|judged| judged.window));
     let transition = span(judged.and_then(|judged| judged.transition));
@@ -103,7 +105,7 @@ fn view<'a>(record: &'a Record, claim: &'a Claim, frame: &Frame<'_, 'a>) -> Clai
         state: state(record, claim, judged),
         measure: judged
             .and_then(|judged| judged.measure.as_ref())
-            .map(|measure| words::measure(measure, unit, |time| clock.at(time).to_string())),
+            .map(|measure| words::measure(measure, unit, always, |time| clock.at(time).to_string())),
         window,
         transition,
         plot: match (&claim.verb, judged) {
@@ -143,14 +145,17 @@ pub(super) fn watches<'a>(record: &'a Record, frame: &Frame<'_, 'a>) -> Vec<Watc
             StepKind::Inject(inject) => inject.witness.as_ref(),
             StepKind::Perform(perform) => perform.witness.as_ref(),
             StepKind::WaitFor(wait) => {
-                let allowed = format!("is {} within {}", wait.is, wait.within);
+                let allowed = format!("is {} within {}{}", wait.is, wait.within, words::absent(wait.absent));
                 return Some((WatchKind::WaitFor, &wait.source, wait.platform.as_ref(), &wait.is, allowed));
             }
             StepKind::Wait(_) | StepKind::Parallel(_) => None,
         }?;
         let allowed = format!(
-            "becomes {} within {} of the start, and is no longer so within {} of the end",
-            witness.becomes, witness.within, witness.within
+            "becomes {} within {} of the start, and is no longer so within {} of the end{}",
+            witness.becomes,
+            witness.within,
+            witness.within,
+            words::absent(witness.absent)
         );
         Some((WatchKind::Witness, &witness.source, witness.platform.as_ref(), &witness.becomes, allowed))
     };

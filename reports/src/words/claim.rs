@@ -78,7 +78,13 @@ pub(crate) fn allowed(claim: &Claim) -> String {
     if let Some(events) = claim.min_events {
         text.push_str(&format!(", on at least {events} events"));
     }
+    text.push_str(&absent(claim.absent));
     text
+}
+
+/// What stands for the value of a query without series.
+pub(crate) fn absent(absent: Option<f64>) -> String {
+    absent.map(|value| format!(", {value} where there are no series")).unwrap_or_default()
 }
 
 fn during(window: &Window) -> String {
@@ -116,9 +122,11 @@ fn allowance(allowance: &Allowance) -> String {
     }
 }
 
-/// What was measured, with its uncertainty. `at` puts the source's time into the run's.
-pub(crate) fn measure(measure: &Measure, unit: Unit, at: impl Fn(jiff::Timestamp) -> String) -> String {
+/// What was measured, with its uncertainty. `at` puts the source's time into the run's. What is the same at every
+/// sample (`always`) has no worst one.
+pub(crate) fn measure(measure: &Measure, unit: Unit, always: bool, at: impl Fn(jiff::Timestamp) -> String) -> String {
     match measure {
+        Measure::Worst { value, .. } if always => format!("always {}", unit.show(*value)),
         Measure::TimeToBecome { least, most } => format!("after {}", range(*least, *most)),
         Measure::Worst { value, at: when } => format!("worst {} at {}", unit.show(*value), at(*when)),
         Measure::Violation { least, most } if most.is_zero() => {

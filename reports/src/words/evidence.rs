@@ -42,7 +42,14 @@ pub(crate) fn evidence(evidence: &Evidence) -> String {
             };
             format!("{}{restarts}", each.join("; "))
         }
-        Evidence::Paused { held, threads } => format!("{held} of {threads} threads stood still"),
+        Evidence::Paused { held, threads, died } => {
+            let died = match died {
+                0 => String::new(),
+                1 => "; 1 process died while it was held".to_owned(),
+                many => format!("; {many} processes died while they were held"),
+            };
+            format!("{held} of {threads} threads stood still{died}")
+        }
     }
 }
 

@@ -33,6 +33,14 @@ impl Standing {
         }
     }
 
+    /// The word that a run is headed by. A placebo withstood nothing: it is not said to have passed.
+    pub(crate) fn headline(self, placebo: bool) -> String {
+        match self {
+            Self::Judged(Verdict::Passed) if placebo => "nothing vacuous".to_owned(),
+            Self::Judged(_) | Self::Unfinished => self.word(),
+        }
+    }
+
     /// What the verdict means, for someone who has never seen one.
     pub(crate) fn meaning(self, placebo: bool) -> &'static str {
         match self {
@@ -40,7 +48,7 @@ impl Standing {
                 "This run has no judgement: it is still going on, or its runner died. If it died, the next `squall run` reverts it and closes it; `squall revert` does so at once."
             }
             Self::Judged(Verdict::Passed) if placebo => {
-                "No fault was injected, and no claim held that should need one: this experiment can tell the difference."
+                "No fault was injected, so nothing was withstood. No claim held that should need one: this experiment can tell the difference."
             }
             Self::Judged(Verdict::Failed) if placebo => {
                 "No fault was injected, and yet a claim that should need one held, or an invariant was violated."

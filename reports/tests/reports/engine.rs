@@ -142,7 +142,16 @@ impl World {
             let leaves = if counted { vec![count(0.998), count(1.0)] } else { Vec::new() };
             let settled = time(from - 1.0);
             let (from, until) = (time(from), time(until));
-            let chunk = Chunk { from, until, settled, values, leaves, scraped: Vec::new(), warnings: Vec::new() };
+            let chunk = Chunk {
+                from,
+                until,
+                settled,
+                values,
+                leaves,
+                scraped: Vec::new(),
+                unheard: Vec::new(),
+                warnings: Vec::new(),
+            };
             self.step(Event::Observed { watch, chunk: Box::new(chunk) });
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::samples::{self, all};
 use insta::{assert_json_snapshot, assert_snapshot};
+use squall_experiments::claim::Verb;
 use squall_experiments::engine::Command;
 use squall_experiments::history::{Entry, Event, PreflightFailure, Record, What};
 use squall_experiments::judge::Verdict;
@@ -121,4 +122,37 @@ fn of_many_faults_the_terminal_shows_those_that_need_attention() {
     let text = terminal(&record, &TerminalOptions::default());
     assert!(text.contains("and 78 more"), "{text}");
     assert_eq!(text.matches("not known to be gone").count(), 24, "{text}");
+}
+
+#[test]
+fn a_placebo_is_never_said_to_have_passed() {
+    let mut record = samples::placebo();
+    let judgement = record.judgement.as_mut().unwrap();
+    judgement.verdict = Verdict::Passed;
+    judgement.reasons = vec!["no fault was injected: nothing was withstood".into()];
+    let options = TerminalOptions { colour: false, width: 100 };
+    let text = terminal(&record, &options);
+    assert!(text.starts_with("✓ NOTHING VACUOUS  slow-payments-opens-breaker (placebo"), "{text}");
+    assert!(!text.contains("PASSED") && !summary([&record], &options).contains("PASSED"));
+    let page = squall_reports::html(&record);
+    assert!(page.contains("<title>nothing vacuous: ") && !page.contains("seen to bite"));
+}
+
+#[test]
+fn what_stands_for_no_series_is_part_of_what_was_asked() {
+    let mut record = samples::passed();
+    let claim = record.header.experiment.steady_state.first_mut().unwrap();
+    claim.absent = Some(1.0);
+    let text = terminal(&record, &TerminalOptions { colour: false, width: 120 });
+    assert!(text.contains("again after recovery, 1 where there are no series"), "{text}");
+}
+
+#[test]
+fn what_is_the_same_at_every_sample_has_no_worst_one() {
+    let mut record = samples::passed();
+    let claim = record.header.experiment.steady_state.first_mut().unwrap();
+    let Verb::Is { predicate, .. } = &mut claim.verb else { panic!("no invariant") };
+    *predicate = "99.54%".parse().unwrap();
+    let text = terminal(&record, &TerminalOptions { colour: false, width: 120 });
+    assert!(text.contains("always 99.54 %") && !text.contains("worst"), "{text}");
 }

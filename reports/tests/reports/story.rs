@@ -123,6 +123,7 @@ impl Story {
                 values: series.iter().map(cut).collect(),
                 leaves: leaves.iter().map(|leaf| leaf.iter().map(cut).collect()).collect(),
                 scraped: Vec::new(),
+                unheard: Vec::new(),
                 warnings: Vec::new(),
             };
             self.event(from + 1.1, Event::Observed { watch: WatchName(name.to_owned()), chunk: Box::new(chunk) });

@@ -3,7 +3,7 @@
 
 use super::exit::{Exit, Stop};
 use super::past::find_run;
-use super::setup::{Setup, agent_state};
+use super::setup::{LocalAgent, Setup, agent_state};
 use crate::history::{LiveRun, StillLeft, Store};
 use crate::platform::{AgentLink, SocketAgent};
 use crate::settings::Settings;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Removes what one run, or every run, has left.
 pub(super) async fn revert(wanted: Option<&str>, by_hand: bool, settings: Option<&Path>) -> Result<Exit, Stop> {
     let settings = Settings::load(settings).map_err(Stop::bad_input)?;
-    let setup = Setup::new(settings, &[])?;
+    let setup = Setup::new(settings, &[], LocalAgent::Started)?;
     let found = Store::open_to_read(&setup.folder.history()).map_err(|error| Stop::failed(&error))?;
     let Some(mut store) = found else {
         let message = "no runs yet, so nothing to revert; `squall agent revert --all` undoes every fault on this node";

@@ -8,7 +8,7 @@ use super::output::terminal_options;
 use super::past::tell_of_halt;
 use super::plan_text::plan_text;
 use super::revert::leave_nothing_behind;
-use super::setup::{Setup, set_up};
+use super::setup::{LocalAgent, Setup, set_up};
 use crate::clock::RunClock;
 use crate::history::{HaltWatch, LiveRun, Store, Writer};
 use crate::progress::Display;
@@ -36,6 +36,7 @@ struct Planned<'a> {
     experiment: &'a Experiment,
     plan: Plan,
     file: String,
+    place: String,
     text: String,
     again: String,
 }
@@ -48,20 +49,22 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     let settings = Settings::load(arguments.environment.settings().as_deref()).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     arguments.outputs.check(what.documents.experiments.len())?;
-    let setup = set_up(settings, &what)?;
+    let setup = set_up(settings, &what, LocalAgent::Started)?;
     leave_nothing_behind(&setup).await?;
     let seed = arguments.what.seed.unwrap_or_else(rand::random);
     let mut planned = Vec::new();
     for read in &what.documents.experiments {
         let Some(experiment) = &read.experiment else { continue };
         let file = &what.files[read.place.file];
-        let plan = setup.plan(experiment, seed).await?;
+        let world = setup.look_around(experiment).await?.world;
+        let plan = setup.plan(experiment, &world, seed)?;
         // Its own file, and those without an experiment: an Inventory, say.
         let of_others: BTreeSet<usize> = what.documents.experiments.iter().map(|other| other.place.file).collect();
         let files = arguments.what.files.iter().enumerate();
         let files = files.filter(|(number, _)| *number == read.place.file || !of_others.contains(number));
         let again = again(arguments, files.map(|(_, file)| file.as_path()), seed);
-        planned.push(Planned { experiment, plan, file: file.path.clone(), text: file.text.clone(), again });
+        let (place, text) = (file.place(read.place.span.start), file.text.clone());
+        planned.push(Planned { experiment, plan, file: file.path.clone(), place, text, again });
     }
     for one in &planned {
         eprint!("{}", plan_text(one.experiment, &one.plan));
@@ -170,6 +173,7 @@ async fn run_one(
         plan: one.plan.clone(),
         placebo: arguments.placebo,
         run: run.clone(),
+        place: one.place.clone(),
         seed,
         folder: setup.folder.clone(),
         live: Mutex::new(live),

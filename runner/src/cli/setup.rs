@@ -7,11 +7,11 @@ use crate::metrics::{MetricSource, Prometheus, http_client};
 use crate::platform::{AgentLink, SocketAgent, locate};
 use crate::secrets::Secrets;
 use crate::settings::Settings;
-use crate::shell::{ReadInstances, asked_of_series};
+use crate::shell::{ReadInstances, asked_of_series, foresight};
 use squall_agent::state::StateFolder as AgentState;
 use squall_experiments::experiment::{Action, Experiment, StepKind, Undo};
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
-use squall_experiments::plan::{Caps, Plan, PlanRefusalKind, World, plan};
+use squall_experiments::plan::{Caps, Plan, PlanRefusal, World, plan};
 use squall_experiments::target::Instance;
 use squall_experiments::text::{Problem, SourceFile, render};
 use squall_experiments::written::settings::Allow;
@@ -38,11 +38,27 @@ pub(super) struct Setup {
     pub(super) platforms: BTreeMap<PlatformName, ReadInstances>,
     pub(super) agents: BTreeMap<NodeName, Arc<dyn AgentLink>>,
     pub(super) sources: BTreeMap<String, Arc<dyn MetricSource>>,
+    local: LocalAgent,
+}
+
+/// What becomes of this machine's agent when it is asked and there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LocalAgent {
+    /// It is started.
+    Started,
+    /// It is left at that: one that this user starts would not say what the one that runs as root will.
+    LeftAlone,
+}
+
+/// The world as a plan is made for it, and the agents that did not answer, each with its reason.
+pub(super) struct Known {
+    pub(super) world: World,
+    pub(super) unasked: BTreeMap<NodeName, String>,
 }
 
 impl Setup {
     /// Reads what the settings name. Nobody is asked anything yet.
-    pub(super) fn new(settings: Settings, inventories: &[Inventory]) -> Result<Self, Stop> {
+    pub(super) fn new(settings: Settings, inventories: &[Inventory], local: LocalAgent) -> Result<Self, Stop> {
         let squall =
             std::env::current_exe().map_err(|error| Stop::error(format!("failed to find squall itself: {error}")))?;
         let client = http_client(None, LONGEST_REQUEST).map_err(|error| Stop::failed(&error))?;
@@ -55,6 +71,7 @@ impl Setup {
             platforms: BTreeMap::new(),
             agents: BTreeMap::new(),
             sources: BTreeMap::new(),
+            local,
             settings,
         };
         setup.add_platforms(inventories)?;
@@ -104,6 +121,9 @@ impl Setup {
     fn add_agents(&mut self, inventory: &Inventory) {
         for (name, node) in &inventory.nodes {
             let link: Arc<dyn AgentLink> = match &node.agent {
+                AgentAddress::Local if self.local == LocalAgent::LeftAlone => {
+                    Arc::new(SocketAgent::at(agent_state().socket()))
+                }
                 AgentAddress::Local => Arc::new(SocketAgent::local(self.squall.clone(), &agent_state())),
                 AgentAddress::Unix(path) => Arc::new(SocketAgent::at(path.clone())),
                 AgentAddress::Https(_) => continue,
@@ -130,9 +150,8 @@ impl Setup {
         self.platforms.iter().map(read).collect()
     }
 
-    /// Makes the plan: whom it would hit now, refusing what cannot or may not be done.
-    pub(super) async fn plan(&self, experiment: &Experiment, seed: u64) -> Result<Plan, Stop> {
-        self.refuse_what_is_not_allowed(experiment)?;
+    /// Asks platforms, sources and agents what a plan needs to know.
+    pub(super) async fn look_around(&self, experiment: &Experiment) -> Result<Known, Stop> {
         let platforms = self.instances()?;
         let mut world = World { platforms, ..World::default() };
         for step in experiment.steps() {
@@ -151,25 +170,31 @@ impl Setup {
         }
         let nodes: BTreeSet<NodeName> =
             world.platforms.values().flatten().map(|instance| instance.node.clone()).collect();
+        let mut unasked = BTreeMap::new();
         if experiment.steps().iter().any(|step| matches!(step.kind, StepKind::Inject(_))) {
             for node in nodes {
                 // An agent that is not there is named by the plan's notes, and by preflight.
-                if let Some(link) = self.agents.get(&node)
-                    && let Ok(description) = link.describe().await
-                {
-                    world.agents.insert(node, description);
+                let Some(link) = self.agents.get(&node) else {
+                    unasked.insert(node, "no agent is known".to_owned());
+                    continue;
+                };
+                match link.describe().await {
+                    Ok(description) => drop(world.agents.insert(node, description)),
+                    Err(error) => drop(unasked.insert(node, error.to_string())),
                 }
             }
         }
+        Ok(Known { world, unasked })
+    }
+
+    /// Makes the plan: whom it would hit now, refusing what cannot or may not be done.
+    pub(super) fn plan(&self, experiment: &Experiment, world: &World, seed: u64) -> Result<Plan, Stop> {
+        self.refuse_what_is_not_allowed(experiment)?;
         let protected = self.settings.written.protected.clone().unwrap_or_default();
         let caps = Caps { protected, limits: self.settings.caps() };
-        let made = plan(experiment, &world, seed, &caps).map_err(|refusals| {
-            let unsupported = refusals.iter().all(|refusal| refusal.kind == PlanRefusalKind::Unsupported);
-            let lines: Vec<String> = refusals.iter().map(|refusal| format!("  {refusal}")).collect();
-            let message = format!("`{}` cannot be run as things are:\n{}", experiment.name, lines.join("\n"));
-            if unsupported { Stop::error(message) } else { Stop::bad_input(message) }
-        })?;
-        refuse_the_dead(&made, &world)?;
+        let made = plan(experiment, world, seed, &caps)
+            .map_err(|refusals| refused(&format!("`{}` cannot be run as things are", experiment.name), &refusals))?;
+        refuse_the_dead(&made, world)?;
         Ok(made)
     }
 
@@ -196,6 +221,12 @@ impl Setup {
         }
         Ok(())
     }
+}
+
+/// What cannot be done, as the end of a command.
+pub(super) fn refused(what: &str, refusals: &[PlanRefusal]) -> Stop {
+    let message = format!("{what}:\n{}", foresight::in_lines(refusals));
+    if foresight::is_bad_input(refusals) { Stop::bad_input(message) } else { Stop::error(message) }
 }
 
 /// Everyone who would be hit must be there now: an inventory that names the dead is out of date.
@@ -235,6 +266,6 @@ fn read_inventory(path: &Path) -> Result<Inventory, String> {
 }
 
 /// Everything a command that plans or runs needs.
-pub(super) fn set_up(settings: Settings, what: &ToRun) -> Result<Setup, Stop> {
-    Setup::new(settings, &what.documents.inventories)
+pub(super) fn set_up(settings: Settings, what: &ToRun, local: LocalAgent) -> Result<Setup, Stop> {
+    Setup::new(settings, &what.documents.inventories, local)
 }

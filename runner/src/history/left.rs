@@ -79,6 +79,17 @@ impl Store {
         read(run, found.optional().map_err(self.failed())?.flatten())
     }
 
+    /// Counts one more takeover of a run; its epoch, which no earlier runner or recovery of the run has had.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn take_over(&mut self, run: &RunId) -> Result<u64, StoreError> {
+        self.connection.pragma_update(None, "synchronous", "full").map_err(self.failed())?;
+        let sql = "update run set epoch = epoch + 1 where id = ?1 returning epoch";
+        let epoch: i64 = self.connection.query_row(sql, [run.as_str()], |row| row.get(0)).map_err(self.failed())?;
+        Ok(u64::try_from(epoch).unwrap_or(u64::MAX))
+    }
+
     /// Stores what is still left of a run.
     ///
     /// # Errors

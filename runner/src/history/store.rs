@@ -9,10 +9,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Counts changes of the tables. A file of a newer version is refused.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// What each version adds to the one before it.
-const VERSIONS: [&str; 2] = [FIRST, "alter table run add column remaining text;"];
+const VERSIONS: [&str; 3] = [
+    FIRST,
+    "alter table run add column remaining text;",
+    // A runner's own epoch is 1. A run of an older Squall may have been taken over, and its epoch was 2 then.
+    "alter table run add column epoch integer not null default 1;
+     update run set epoch = 2;",
+];
 
 const FIRST: &str = "
     create table run (

@@ -35,6 +35,20 @@ fn a_run_is_read_back_as_it_was_written() {
 }
 
 #[test]
+fn every_takeover_has_an_epoch_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.sqlite");
+    let run = RunId::new("r1");
+    let mut store = Store::open(&path).unwrap();
+    store.begin(&header("r1")).unwrap();
+    assert_eq!(store.take_over(&run).unwrap(), 2, "the runner's own is 1");
+    drop(store);
+    let mut store = Store::open(&path).unwrap();
+    assert_eq!(store.take_over(&run).unwrap(), 3, "one that crashed leaves it counted");
+    assert!(store.take_over(&RunId::new("r2")).is_err());
+}
+
+#[test]
 fn started_processes_are_remembered() {
     let folder = tempfile::tempdir().unwrap();
     let run = RunId::new("r1");
@@ -102,8 +116,10 @@ fn a_history_of_version_1_is_used_on() {
     store.finish(&RunId::new("r1"), header("r1").began, &judgement(Verdict::FaultsMayRemain)).unwrap();
     drop(store);
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("alter table run drop column remaining; pragma user_version = 1;").unwrap();
+    let columns = "alter table run drop column remaining; alter table run drop column epoch;";
+    old.execute_batch(&format!("{columns} pragma user_version = 1;")).unwrap();
     drop(old);
-    let store = Store::open_to_read(&path).unwrap().unwrap();
+    let mut store = Store::open_to_read(&path).unwrap().unwrap();
     assert_eq!(store.unclean().unwrap(), [RunId::new("r1")]);
+    assert_eq!(store.take_over(&RunId::new("r1")).unwrap(), 3, "it may have been taken over");
 }

@@ -1,6 +1,6 @@
-//! Every way in which a Prometheus can answer badly, and the good answers beside them.
+//! Every way in which a Prometheus can answer badly. What good ones answer stands in `real_answers`.
 
-use super::{Access, MetricError, MetricSource as _, Prometheus, RuleKind};
+use super::{Access, MetricError, MetricSource as _, Prometheus};
 use jiff::Timestamp;
 use squall_experiments::judge::Reading;
 use std::io::Write as _;
@@ -192,38 +192,4 @@ async fn credentials_are_read_from_files_and_sent() {
     }
     let gone = Access { bearer_token_file: Some("/nowhere/token".into()), ..Access::open(server.uri()) };
     assert!(Prometheus::try_new(gone).is_err());
-}
-
-#[tokio::test]
-async fn scrape_intervals_rules_and_alerts_are_read() {
-    let server = MockServer::start().await;
-    for (endpoint, data) in [
-        (
-            "/api/v1/targets",
-            r#"{"activeTargets":[{"labels":{"job":"shop"},"health":"up","scrapeInterval":"500ms","scrapeTimeout":"1m30s"}]}"#,
-        ),
-        (
-            "/api/v1/rules",
-            r#"{"groups":[{"name":"g","rules":[{"name":"bad","health":"err","lastError":"many-to-many","type":"recording"},
-               {"name":"good","health":"ok","type":"alerting","lastEvaluation":"1970-01-01T00:00:02.5Z","alerts":[]}]}]}"#,
-        ),
-        ("/api/v1/status/flags", r#"{"query.lookback-delta":"1m30s","query.timeout":"2m"}"#),
-        (
-            "/api/v1/alerts",
-            r#"{"alerts":[{"labels":{"alertname":"Down","job":"shop"},"state":"firing"},{"labels":{"alertname":"Soon"},"state":"pending"}]}"#,
-        ),
-    ] {
-        let body = format!(r#"{{"status":"success","data":{data}}}"#);
-        Mock::given(path(endpoint)).respond_with(ResponseTemplate::new(200).set_body_string(body)).mount(&server).await;
-    }
-    let prometheus = client(&server.uri());
-    let targets = prometheus.targets().await.unwrap();
-    assert_eq!((targets[0].interval, targets[0].timeout), (Duration::from_millis(500), Duration::from_secs(90)));
-    assert_eq!(prometheus.lookback().await.unwrap(), Some(Duration::from_secs(90)));
-    assert_eq!(prometheus.sick_rules().await.unwrap()[0].error, "many-to-many");
-    let rules = prometheus.rules().await.unwrap();
-    assert_eq!((rules[0].kind, rules[0].healthy, rules[0].evaluated), (RuleKind::Recording, false, None));
-    assert_eq!((rules[1].kind, rules[1].healthy, rules[1].evaluated), (RuleKind::Alerting, true, Some(at(2500))));
-    let firing = prometheus.firing().await.unwrap();
-    assert_eq!((firing.len(), firing[0].name.as_str()), (1, "Down"));
 }

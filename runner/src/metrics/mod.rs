@@ -8,6 +8,8 @@ mod answer;
 mod bad_answers;
 mod client;
 mod prometheus;
+#[cfg(test)]
+mod real_answers;
 mod recorded;
 mod source;
 

@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use squall_experiments::judge::Labels;
 use std::time::Duration;
 
 /// The longest that one question may take.
@@ -170,6 +171,22 @@ impl MetricSource for Prometheus {
 
     fn value_at<'a>(&'a self, query: &'a str, at: Timestamp) -> BoxFuture<'a, Result<Answer, MetricError>> {
         async move { self.query("/api/v1/query", &[("query", query), ("time", &seconds(at))]).await }.boxed()
+    }
+
+    fn knows<'a>(
+        &'a self,
+        selector: &'a str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, MetricError>> {
+        async move {
+            // One is enough; a server that does not know `limit` gives all.
+            let (start, end) = (seconds(from), seconds(until));
+            let form = [("match[]", selector), ("start", &start), ("end", &end), ("limit", "1")];
+            let (found, _) = self.ask::<Vec<Labels>>("/api/v1/series", Some(&form)).await?;
+            Ok(!found.is_empty())
+        }
+        .boxed()
     }
 
     fn clock(&self) -> BoxFuture<'_, Result<Timestamp, MetricError>> {

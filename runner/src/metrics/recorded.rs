@@ -83,6 +83,15 @@ impl MetricSource for Recorded {
         .boxed()
     }
 
+    fn knows<'a>(
+        &'a self,
+        selector: &'a str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, MetricError>> {
+        async move { Ok(!self.answer(selector, from, until)?.series.is_empty()) }.boxed()
+    }
+
     fn clock(&self) -> BoxFuture<'_, Result<Timestamp, MetricError>> {
         async { Ok(self.clock.unwrap_or_else(Timestamp::now)) }.boxed()
     }

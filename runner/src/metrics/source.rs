@@ -27,6 +27,14 @@ pub trait MetricSource: Send + Sync {
     /// The value of a query at one time.
     fn value_at<'a>(&'a self, query: &'a str, at: Timestamp) -> BoxFuture<'a, Result<Answer, MetricError>>;
 
+    /// Whether it has any series of a selector between two times, without reading a sample.
+    fn knows<'a>(
+        &'a self,
+        selector: &'a str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> BoxFuture<'a, Result<bool, MetricError>>;
+
     /// What its clock says.
     fn clock(&self) -> BoxFuture<'_, Result<Timestamp, MetricError>>;
 

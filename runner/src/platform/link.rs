@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use squall_experiments::fault::{AgentDescription, AgentReport, FaultStatus, Fence, Order, Refusal};
-use squall_experiments::name::FaultId;
+use squall_experiments::name::{FaultId, RunId};
 
 /// The agent could not be asked, or its answer could not be read. Whether it did what it was asked is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,12 @@ type Answer<'a, T> = BoxFuture<'a, Result<Result<T, Refusal>, LinkError>>;
 pub trait AgentLink: Send + Sync {
     /// What it is and can do.
     fn describe(&self) -> BoxFuture<'_, Result<AgentDescription, LinkError>>;
+    /// Whether it would inject each of these now, in their order: by what, or why not. Touches nothing.
+    fn consider(
+        &self,
+        run: Option<RunId>,
+        orders: Vec<Order>,
+    ) -> BoxFuture<'_, Result<Vec<Result<String, Refusal>>, LinkError>>;
     /// Injects; answered once the fault is on, over or refused.
     fn inject(&self, fence: Fence, order: Order) -> Answer<'_, FaultStatus>;
     /// Renews leases; answers with the faults it knows.

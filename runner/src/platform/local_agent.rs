@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use squall_agent::state::StateFolder;
 use squall_agent::{Client, ClientError};
 use squall_experiments::fault::{AgentDescription, FaultStatus, Fence, Order, Refusal};
-use squall_experiments::name::FaultId;
+use squall_experiments::name::{FaultId, RunId};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -126,6 +126,19 @@ impl AgentLink for SocketAgent {
             let client = self.client().await?;
             let described = self.settle(client.describe().await).await?;
             described.map_err(|refusal| LinkError(refusal.reason))
+        }
+        .boxed()
+    }
+
+    fn consider(
+        &self,
+        run: Option<RunId>,
+        orders: Vec<Order>,
+    ) -> BoxFuture<'_, Result<Vec<Result<String, Refusal>>, LinkError>> {
+        async move {
+            let client = self.client().await?;
+            let considered = self.settle(client.consider(run.as_ref(), &orders).await).await?;
+            considered.map_err(|refusal| LinkError(refusal.reason))
         }
         .boxed()
     }

@@ -51,6 +51,7 @@ impl Agents {
             events: self.events.clone(),
             own: send.clone(),
             faults: HashMap::new(),
+            ours: BTreeSet::new(),
             contact: Instant::now(),
             renew_at: Instant::now(),
             lost: false,
@@ -72,7 +73,16 @@ impl Agents {
 
     /// Reverts a fault, and goes on trying until the agent confirms.
     pub fn revert(&self, node: &NodeName, fault: FaultId) {
-        if !self.tell(node, Message::Revert(fault.clone())) {
+        self.ask_revert(node, fault, WasOn::NotKnown);
+    }
+
+    /// Reverts a fault of a runner that died; `was_on`: its agent had told that one that it was on.
+    pub fn revert_left(&self, node: &NodeName, fault: FaultId, was_on: WasOn) {
+        self.ask_revert(node, fault, was_on);
+    }
+
+    fn ask_revert(&self, node: &NodeName, fault: FaultId, was_on: WasOn) {
+        if !self.tell(node, Message::Revert(fault.clone(), was_on)) {
             let reason = format!("no agent is known for node `{node}`");
             let lost = Event::AgentLost { node: node.clone(), faults: BTreeSet::from([fault]), reason };
             let _unheard = self.events.send(lost);
@@ -88,10 +98,19 @@ impl Agents {
     }
 }
 
+/// Whether an agent is known to have had a fault on: one that has forgotten it since has ended meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WasOn {
+    /// It said so.
+    Yes,
+    /// It never said so, as far as is known here.
+    NotKnown,
+}
+
 /// What a session hears.
 enum Message {
     Inject(Box<Order>),
-    Revert(FaultId),
+    Revert(FaultId, WasOn),
     /// The agent reported.
     Report(FaultId, AgentEvent),
     /// It answered an injection with a refusal.
@@ -124,6 +143,8 @@ struct Session {
     own: UnboundedSender<Message>,
     /// Only faults that are not known to be gone.
     faults: HashMap<FaultId, Held>,
+    /// Every fault that was asked for here. Nodes may share one agent, and each session hears all its reports.
+    ours: BTreeSet<FaultId>,
     contact: Instant,
     renew_at: Instant,
     lost: bool,
@@ -152,9 +173,12 @@ impl Session {
     fn hear(&mut self, message: Message) {
         match message {
             Message::Inject(order) => self.inject(*order),
-            Message::Revert(fault) => self.revert(fault),
+            Message::Revert(fault, was_on) => self.revert(fault, was_on),
             Message::Report(fault, event) => {
                 self.touch();
+                if !self.ours.contains(&fault) {
+                    return;
+                }
                 match &event {
                     AgentEvent::On { .. } | AgentEvent::Seen { .. } | AgentEvent::RevertFailed { .. } => {
                         if let Some(held) = self.faults.get_mut(&fault) {
@@ -187,7 +211,7 @@ impl Session {
                     // It had it and has it no longer: its report, if there is one, is on its way. Asking for a
                     // revert is certain either way.
                     if self.faults.get(&fault).is_some_and(|held| held.known) {
-                        self.revert(fault);
+                        self.revert(fault, WasOn::Yes);
                     }
                 }
             }
@@ -227,6 +251,7 @@ impl Session {
         self.wake(lease);
         let (link, fence, own) = (Arc::clone(&self.link), self.fence.clone(), self.own.clone());
         let fault = order.id.clone();
+        self.ours.insert(fault.clone());
         let delivery = self.tasks.spawn(async move {
             let mut pause = FIRST_PAUSE;
             loop {
@@ -241,11 +266,13 @@ impl Session {
         self.faults.insert(fault, Held { lease, known: false, delivery: Some(delivery), reverting: false });
     }
 
-    fn revert(&mut self, fault: FaultId) {
+    fn revert(&mut self, fault: FaultId, was_on: WasOn) {
         let lease = self.shortest_lease().unwrap_or_default();
         self.wake(lease);
+        self.ours.insert(fault.clone());
         let new = Held { lease, known: false, delivery: None, reverting: false };
         let held = self.faults.entry(fault.clone()).or_insert(new);
+        held.known |= was_on == WasOn::Yes;
         if std::mem::replace(&mut held.reverting, true) {
             return;
         }

@@ -80,6 +80,14 @@ impl AgentLink for Scripted {
         async { Err(LinkError("it is a script".to_owned())) }.boxed()
     }
 
+    fn consider(
+        &self,
+        _: Option<RunId>,
+        _: Vec<Order>,
+    ) -> BoxFuture<'_, Result<Vec<Result<String, Refusal>>, LinkError>> {
+        async { Err(LinkError("it is a script".to_owned())) }.boxed()
+    }
+
     fn inject(&self, _: Fence, order: Order) -> BoxFuture<'_, Result<Result<FaultStatus, Refusal>, LinkError>> {
         async move {
             self.call("inject").await?;
@@ -170,6 +178,22 @@ async fn delivery_is_repeated_and_the_history_hears_only_of_success() {
     assert_eq!(of_agent(inbox.recv().await.unwrap()), AgentEvent::On { backend: "ptrace".into() });
     assert!(script.asked("inject") >= 2);
     assert!(inbox.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_share_an_agent_hear_each_of_its_reports_once() {
+    let script = Scripted::default();
+    let (mut agents, mut inbox) = session(&script);
+    agents.connect(NodeName::new("n2"), Arc::new(script.clone()));
+    agents.inject(&NodeName::new("n1"), order("f1"));
+    while script.asked("watch") < 2 || script.asked("inject") < 1 {
+        tokio::time::advance(Duration::from_millis(50)).await;
+    }
+    script.tell("f1", "r1", AgentEvent::On { backend: "ptrace".into() });
+    let Some(Event::Agent { node, .. }) = inbox.recv().await else { panic!("not of an agent") };
+    assert_eq!(node, NodeName::new("n1"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(inbox.is_empty(), "the other node has no such fault");
 }
 
 #[tokio::test(start_paused = true)]

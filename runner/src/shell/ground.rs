@@ -11,6 +11,7 @@ use squall_experiments::name::{InstanceName, NodeName, PlatformName};
 use squall_experiments::plan::Plan;
 use squall_experiments::target::{Instance, Selector, Where};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Ground {
     pub placebo: bool,
     /// The run's id, for templates.
     pub run: squall_experiments::name::RunId,
+    /// Where the experiment stands, as `FILE:LINE:COLUMN`.
+    pub place: String,
     /// Its seed, for templates.
     pub seed: u64,
     /// Where halt and locks are.
@@ -91,17 +94,7 @@ impl Ground {
             }
             None => None,
         };
-        let mut addresses = BTreeMap::new();
-        // Targets too: a zone is cut off from every address outside it, and its own are read from its instances.
-        let wanted = instances
-            .iter()
-            .filter(|instance| into.is_of_population(instance) || peers.iter().any(|peers| peers.matches(instance)));
-        for instance in wanted.filter(|instance| instance.addresses.is_empty()) {
-            // Whether they are needed the engine knows; it refuses where they are missing.
-            if let Ok(found) = Hosts::addresses(instance).await {
-                addresses.insert(instance.name.clone(), found);
-            }
-        }
+        let addresses = read_addresses(&instances, into, peers).await;
         Ok(ResolvedTargets { instances, matching_where, addresses })
     }
 
@@ -128,6 +121,26 @@ impl Ground {
         let mut live = self.live.lock().expect("no holder of this lock panics");
         live.claim(&Claimed::of(&targets)).map_err(|error| crate::chain(&error))
     }
+}
+
+/// The addresses, read in their namespaces, of targets and peers that list none.
+pub(super) async fn read_addresses(
+    instances: &[Instance],
+    into: &Selector,
+    peers: &[Selector],
+) -> BTreeMap<InstanceName, Vec<IpAddr>> {
+    let mut addresses = BTreeMap::new();
+    // Targets too: a zone is cut off from every address outside it, and its own are read from its instances.
+    let wanted = instances
+        .iter()
+        .filter(|instance| into.is_of_population(instance) || peers.iter().any(|peers| peers.matches(instance)));
+    for instance in wanted.filter(|instance| instance.addresses.is_empty()) {
+        // Whether they are needed the engine knows; it refuses where they are missing.
+        if let Ok(found) = Hosts::addresses(instance).await {
+            addresses.insert(instance.name.clone(), found);
+        }
+    }
+    addresses
 }
 
 /// The instances whose own series satisfies a condition.

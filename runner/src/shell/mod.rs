@@ -7,6 +7,7 @@ mod actions;
 mod agents;
 #[cfg(test)]
 mod agents_tests;
+pub(crate) mod foresight;
 mod ground;
 mod launch;
 mod observer;
@@ -22,7 +23,7 @@ mod turn;
 mod turn_tests;
 
 pub use actions::{ActionNews, ActionRequest, Actions};
-pub use agents::Agents;
+pub use agents::{Agents, WasOn};
 pub use ground::{Ground, ReadInstances};
 pub use launch::{LAUNCH_WORD, end_leftover, launch};
 pub use observer::{Observer, SkewedSource};

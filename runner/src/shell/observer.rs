@@ -10,7 +10,7 @@
 //! whatever was known of `(from, until]`. After a failure `known` stays, so nothing is skipped.
 
 use super::probe::Probe;
-use super::rules::Evaluations;
+use super::rules::{Evaluations, whole_metric};
 use crate::clock::RunClock;
 use crate::metrics::{MetricError, MetricSource};
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ use squall_experiments::claim::{Query, Source};
 use squall_experiments::engine::WatchOrder;
 use squall_experiments::history::{Event, WatchFailure};
 use squall_experiments::judge::{Chunk, Labels, Sample, Sampling, Series, WatchName};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
@@ -29,6 +29,8 @@ use tokio::time::MissedTickBehavior;
 const FASTEST: Duration = Duration::from_millis(200);
 /// Not slower: progress and `abortIf` look at what is known.
 const SLOWEST: Duration = Duration::from_secs(5);
+/// A metric that was not seen for so long is not known any more.
+const MEMORY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Prometheus refuses more than 11,000 points a series.
 const MOST_POINTS: u32 = 10_000;
 
@@ -164,6 +166,14 @@ impl Question {
     }
 }
 
+/// What earlier answers have said.
+#[derive(Default)]
+struct Memory {
+    evaluations: Evaluations,
+    /// Leaves whose metric is known.
+    heard: BTreeSet<usize>,
+}
+
 /// A query that is followed.
 struct Follow {
     question: Question,
@@ -183,7 +193,7 @@ impl Follow {
             tokio::time::sleep(since.unsigned_abs()).await;
         }
         let mut known = start;
-        let mut evaluations = Evaluations::default();
+        let mut memory = Memory::default();
         let mut ticks = tokio::time::interval(interval.clamp(FASTEST, SLOWEST));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -194,7 +204,7 @@ impl Follow {
                 continue;
             }
             let from = self.border(earlier_by(known, overlap)).max(start);
-            match self.ask(from, until, overlap, &mut evaluations).await {
+            match self.ask(from, until, overlap, &mut memory).await {
                 Ok(chunk) => {
                     known = until;
                     self.tell.chunk(chunk);
@@ -229,7 +239,7 @@ impl Follow {
         from: Timestamp,
         until: Timestamp,
         overlap: Duration,
-        evaluations: &mut Evaluations,
+        memory: &mut Memory,
     ) -> Result<Chunk, MetricError> {
         let Question { text, plain, leaves_only, leaves } = &self.question;
         let mut chunk = Chunk {
@@ -239,6 +249,7 @@ impl Follow {
             values: Vec::new(),
             leaves: Vec::new(),
             scraped: Vec::new(),
+            unheard: Vec::new(),
             warnings: Vec::new(),
         };
         if *plain && !*leaves_only {
@@ -258,13 +269,25 @@ impl Follow {
             }
         }
         let raw = if *plain && !*leaves_only { std::slice::from_ref(&chunk.values) } else { &chunk.leaves };
-        let silent = leaves.iter().zip(raw).filter(|(_, series)| series.is_empty());
-        let silent: Vec<&String> = silent.map(|(selector, _)| selector).collect();
+        let (heard, silent): (Vec<_>, Vec<_>) =
+            leaves.iter().zip(raw).enumerate().partition(|(_, (_, series))| !series.is_empty());
+        memory.heard.extend(heard.into_iter().map(|(place, _)| place));
+        let silent: Vec<(usize, &String)> =
+            silent.into_iter().map(|(place, (selector, _))| (place, selector)).collect();
         if !silent.is_empty() {
             let rules = self.source.rules().await;
-            for selector in silent {
+            for (place, selector) in silent {
                 let mut proof = self.source.samples(&proof_selector(selector), from, until).await?.series;
-                proof.extend(evaluations.proof(selector, &rules, from, until));
+                let by_rules = memory.evaluations.proof(selector, &rules, from, until);
+                // What a rule makes is known by the rule.
+                if by_rules.is_empty() && !memory.heard.contains(&place) {
+                    if self.source.knows(&whole_metric(selector), earlier_by(until, MEMORY), until).await? {
+                        memory.heard.insert(place);
+                    } else {
+                        chunk.unheard.push(place);
+                    }
+                }
+                proof.extend(by_rules);
                 proof.retain(|series| !chunk.scraped.contains(series));
                 chunk.scraped.extend(proof);
             }
@@ -326,6 +349,7 @@ async fn sample(probe: Arc<Probe>, clock: RunClock, order: WatchOrder, sampling:
                     values: vec![Series { labels: Labels::new(), samples: vec![Sample(at, reading)] }],
                     leaves: Vec::new(),
                     scraped: Vec::new(),
+                    unheard: Vec::new(),
                     warnings: Vec::new(),
                 });
                 known = at;
@@ -415,6 +439,24 @@ mod tests {
         let Event::Observed { chunk, .. } = next(&mut inbox).await else { panic!("no answer") };
         let unproven = chunk.scraped.iter().find(|series| series.labels.contains_key("rule")).unwrap();
         assert_eq!(unproven.samples, [Sample(chunk.until, squall_experiments::judge::Reading::Number(0.0))]);
+    }
+
+    #[tokio::test]
+    async fn a_metric_that_nobody_ever_exposed_is_said_to_be_unheard_of() {
+        let series = |name: &str| Series {
+            labels: Labels::from([("instance".to_owned(), name.to_owned())]),
+            samples: vec![Sample(Timestamp::now(), squall_experiments::judge::Reading::Number(1.0))],
+        };
+        let up = ("up".to_owned(), vec![series("a")]);
+        let known = ("{__name__=\"errors_total\"}".to_owned(), vec![series("a")]);
+        for (metrics, unheard) in [(vec![up.clone()], vec![0]), (vec![up, known], vec![])] {
+            let source = Arc::new(Recorded { series: metrics.into_iter().collect(), ..Recorded::default() });
+            let (mut observer, mut inbox) = observer(&source);
+            observer.watch(order("errors_total{code=\"500\"}", true));
+            let Event::Observed { chunk, .. } = next(&mut inbox).await else { panic!("no answer") };
+            assert_eq!(chunk.unheard, unheard);
+            assert!(!chunk.scraped.is_empty());
+        }
     }
 
     async fn next(inbox: &mut UnboundedReceiver<Event>) -> Event {

@@ -1,6 +1,7 @@
 //! Is everything there? Everything is asked before anything is said, so that all that is missing is named at once.
 
 use super::Ground;
+use super::foresight;
 use super::sampling::{query_facts, seen_too_briefly};
 use crate::history::Halt;
 use crate::metrics::{MetricError, MetricSource, ScrapeTarget};
@@ -11,6 +12,7 @@ use squall_experiments::fault::AgentDescription;
 use squall_experiments::history::{Event, PlatformFacts, Preflight, PreflightFailure};
 use squall_experiments::judge::{Reading, Sampling, WatchName};
 use squall_experiments::name::{NodeName, PlatformName};
+use squall_experiments::plan::{PlanRefusalKind, World};
 use squall_experiments::unit::Length;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,6 +47,8 @@ struct Found {
     agents: BTreeMap<NodeName, AgentDescription>,
     notes: Vec<String>,
     missing: Vec<String>,
+    /// What file or inventory are at fault for.
+    bad_input: Vec<String>,
 }
 
 impl Ground {
@@ -59,12 +63,19 @@ impl Ground {
                 return Event::PreflightFailed(PreflightFailure::Missing { reasons: vec![reason] });
             }
             self.ask_agents(&mut found).await;
+            if found.missing.is_empty() {
+                self.ask_about_orders(&mut found).await;
+            }
         }
         self.ask_sources(&mut found).await;
+        if !found.bad_input.is_empty() {
+            let reasons = found.bad_input.into_iter().chain(found.missing).collect();
+            return Event::PreflightFailed(PreflightFailure::BadInput { reasons });
+        }
         if !found.missing.is_empty() {
             return Event::PreflightFailed(PreflightFailure::Missing { reasons: found.missing });
         }
-        let Found { platforms, sampling, agents, notes, missing: _ } = found;
+        let Found { platforms, sampling, agents, notes, missing: _, bad_input: _ } = found;
         Event::PreflightPassed(Box::new(Preflight { platforms, sampling, agents, notes }))
     }
 
@@ -80,6 +91,37 @@ impl Ground {
             match described {
                 Ok(description) => drop(found.agents.insert(node.clone(), description)),
                 Err(reason) => found.missing.push(format!("the agent of node `{node}` is not there: {reason}")),
+            }
+        }
+    }
+
+    /// Whether the agents would refuse what the steps order: before anybody waits for a baseline.
+    async fn ask_about_orders(&self, found: &mut Found) {
+        let mut world = World { agents: found.agents.clone(), ..World::default() };
+        for (name, read) in &self.platforms {
+            match read() {
+                Ok(instances) => drop(world.platforms.insert(name.clone(), instances)),
+                Err(reason) => return found.missing.push(reason),
+            }
+        }
+        for step in self.experiment.steps() {
+            let StepKind::Inject(inject) = &step.kind else { continue };
+            let Some(condition) = &inject.into.r#where else { continue };
+            let platform = inject.into.platform.as_ref().or_else(|| world.platforms.keys().next());
+            let candidates = platform.and_then(|name| world.platforms.get(name)).into_iter().flatten();
+            let candidates = candidates.filter(|one| inject.into.matches(one));
+            match self.satisfying(condition, inject.into.platform.as_ref(), candidates).await {
+                Ok(matching) => drop(world.matching_where.insert(step.id, matching)),
+                Err(reason) => return found.missing.push(format!("{}: {reason}", step.label())),
+            }
+        }
+        world.addresses = foresight::addresses(&self.experiment, &world.platforms).await;
+        let agent = |node: &NodeName| self.agent(node);
+        for refusal in foresight::refusals(&self.experiment, &world, self.seed, Some(&self.run), agent).await {
+            let reason = format!("{}: {refusal}", self.place);
+            match refusal.kind {
+                PlanRefusalKind::BadInput => found.bad_input.push(reason),
+                PlanRefusalKind::Unsupported => found.missing.push(reason),
             }
         }
     }

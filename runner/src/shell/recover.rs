@@ -2,13 +2,14 @@
 //! It never goes on. A run that ended while faults might remain is reverted again, by the same orders, until
 //! nothing is left.
 
-use super::{ActionNews, ActionRequest, Actions, Agents, end_leftover};
+use super::{ActionNews, ActionRequest, Actions, Agents, WasOn, end_leftover};
+use crate::clock::RunClock;
 use crate::history::{LiveRun, StateFolder, StillLeft, Store, StoreError};
 use crate::platform::AgentLink;
 use jiff::Timestamp;
-use squall_experiments::engine::{Leftovers, Reverted, close, leftovers, undo_failure};
+use squall_experiments::engine::{Command, Leftovers, Reverted, close, leftovers, undo_failure};
 use squall_experiments::fault::{AgentEvent, Fence};
-use squall_experiments::history::{Event, Record};
+use squall_experiments::history::{AbortCause, ActionEnd, Entry, Event, Record, What};
 use squall_experiments::judge::{RemainingFault, Verdict};
 use squall_experiments::name::{FaultId, NodeName, RunId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,9 @@ use tokio::time::Instant;
 
 /// After this a fault's lease has ended at its agent, and the agent has had its time to say so.
 const PATIENCE: Duration = Duration::from_secs(25);
+
+/// The epoch of a takeover that cannot be counted: above the runner's own.
+const FIRST_TAKEOVER: u64 = 2;
 
 /// A run that was reverted.
 pub struct Recovered {
@@ -63,29 +67,59 @@ pub async fn recover(
         if let Some(still) = store.still_left(&run)? {
             still.narrow(&mut left);
         }
-        match record.judgement.as_ref().map(|judgement| judgement.verdict) {
-            None => tell(&format!("run {run} was never finished; {}", in_words(&left))),
-            Some(Verdict::FaultsMayRemain) => tell(&format!("run {run} may have left faults; {}", in_words(&left))),
+        let why = match record.judgement.as_ref().map(|judgement| judgement.verdict) {
+            None => "was never finished",
+            Some(Verdict::FaultsMayRemain) => "may have left faults",
             // It may have been closed between the question and the lock.
             Some(_) => continue,
-        }
+        };
+        // Faults are reverted whether or not this can be stored; that it cannot is said at the end.
+        let epoch = store.take_over(&run);
+        tell(&format!("run {run} {why}; {}", in_words(&left)));
         for process in store.processes(&run)? {
             end_leftover(&process);
         }
-        let mut outcome = Reverted::default();
-        revert(&record, &left, &link, &mut outcome).await;
-        undo(&left, &actions, &mut outcome).await;
+        let mut takeover = Takeover::of(&record);
+        revert(&record, &left, &link, *epoch.as_ref().unwrap_or(&FIRST_TAKEOVER), &mut takeover).await;
+        undo(&left, &actions, &mut takeover).await;
+        epoch?;
+        let Takeover { outcome, entries, .. } = takeover;
         let judgement = close(&record, &outcome);
         // First what is left: a run that is closed without it would be undone twice.
         store.leave(&run, &StillLeft::from(&outcome))?;
         let unfinished = record.judgement.is_none();
         if unfinished {
+            store.append(&run, &entries, true)?;
             store.finish(&run, Timestamp::now(), &judgement)?;
         }
         let closed = unfinished.then_some(judgement.verdict);
         recovered.push(Recovered { run, closed, remaining: judgement.remaining });
     }
     Ok(recovered)
+}
+
+/// What is heard and done while a run is taken over, as its record has it.
+struct Takeover {
+    clock: RunClock,
+    last: u64,
+    entries: Vec<Entry>,
+    outcome: Reverted,
+}
+
+impl Takeover {
+    fn of(record: &Record) -> Self {
+        let elapsed = record.entries.last().map_or(Duration::ZERO, |entry| entry.at.elapsed);
+        let clock = RunClock::resume(record.header.began, elapsed);
+        let last = record.entries.last().map_or(0, |entry| entry.number);
+        let mut takeover = Self { clock, last, entries: Vec::new(), outcome: Reverted::default() };
+        takeover.note(What::Event(Event::AbortRequested(AbortCause::RunnerDied)));
+        takeover
+    }
+
+    fn note(&mut self, what: What) {
+        self.last += 1;
+        self.entries.push(Entry { number: self.last, at: self.clock.now(), what });
+    }
 }
 
 fn in_words(left: &Leftovers) -> String {
@@ -105,11 +139,12 @@ async fn revert(
     record: &Record,
     left: &Leftovers,
     link: &impl Fn(&Record, &NodeName) -> Option<Arc<dyn AgentLink>>,
-    outcome: &mut Reverted,
+    epoch: u64,
+    takeover: &mut Takeover,
 ) {
     let (events, mut inbox) = unbounded_channel();
-    // A takeover: the dead runner's late words are refused from now on.
-    let fence = Fence { run: record.header.run.clone(), epoch: 2 };
+    // The late words of the dead runner, and of a recovery that died, are refused from now on.
+    let fence = Fence { run: record.header.run.clone(), epoch };
     let mut agents = Agents::new(fence, events);
     let mut open: BTreeMap<FaultId, String> = BTreeMap::new();
     for fault in &left.faults {
@@ -117,16 +152,34 @@ async fn revert(
             agents.connect(fault.node.clone(), link);
         }
         open.insert(fault.order.id.clone(), "its agent has not said that it is gone".to_owned());
-        agents.revert(&fault.node, fault.order.id.clone());
+        let was_on = if fault.was_on { WasOn::Yes } else { WasOn::NotKnown };
+        takeover.note(What::Command(Command::Revert { node: fault.node.clone(), fault: fault.order.id.clone() }));
+        agents.revert_left(&fault.node, fault.order.id.clone(), was_on);
     }
     let until = Instant::now() + PATIENCE;
     while !open.is_empty() {
         match tokio::time::timeout_at(until, inbox.recv()).await {
-            Ok(Some(event)) => hear(event, &mut open),
+            Ok(Some(event)) => {
+                if is_news(&event, left) {
+                    takeover.note(What::Event(event.clone()));
+                }
+                hear(event, &mut open);
+            }
             Ok(None) | Err(_) => break,
         }
     }
-    outcome.faults = open;
+    takeover.outcome.faults = open;
+}
+
+/// Whether the record lacks it: an agent tells everything it remembers of a run.
+fn is_news(event: &Event, left: &Leftovers) -> bool {
+    let left_fault = |id: &FaultId| left.faults.iter().find(|left| left.order.id == *id);
+    match event {
+        Event::Agent { fault, event: AgentEvent::On { .. }, .. } => left_fault(fault).is_some_and(|left| !left.was_on),
+        Event::Agent { fault, .. } => left_fault(fault).is_some(),
+        Event::AgentLost { .. } => true,
+        _ => false,
+    }
 }
 
 fn hear(event: Event, open: &mut BTreeMap<FaultId, String>) {
@@ -157,7 +210,7 @@ fn hear(event: Event, open: &mut BTreeMap<FaultId, String>) {
 async fn undo(
     left: &Leftovers,
     actions: &impl Fn(tokio::sync::mpsc::UnboundedSender<ActionNews>) -> Actions,
-    outcome: &mut Reverted,
+    takeover: &mut Takeover,
 ) {
     let (news, mut inbox) = unbounded_channel();
     let mut actions = actions(news);
@@ -167,21 +220,25 @@ async fn undo(
             Ok(action) => {
                 let (activity, timeout) = (owed.activity, Some(owed.timeout.get()));
                 actions.begin(ActionRequest { activity, action: action.clone(), timeout });
-                ended(&mut inbox).await
+                let end = ended(&mut inbox).await;
+                if let Some(end) = &end {
+                    takeover.note(What::Event(Event::ActionEnded { activity: owed.activity, end: end.clone() }));
+                }
+                end.and_then(|end| undo_failure(&end))
             }
         };
         if let Some(reason) = failure {
-            outcome.activities.insert(owed.activity, reason);
+            takeover.outcome.activities.insert(owed.activity, reason);
         }
     }
 }
 
-/// How the one action that runs ended, if not well. Its timeout bounds this.
-async fn ended(inbox: &mut UnboundedReceiver<ActionNews>) -> Option<String> {
+/// How the one action that runs ended. Its timeout bounds this.
+async fn ended(inbox: &mut UnboundedReceiver<ActionNews>) -> Option<ActionEnd> {
     loop {
         match inbox.recv().await? {
             ActionNews::Started(_) => {}
-            ActionNews::Ended(_, end) => return undo_failure(&end),
+            ActionNews::Ended(_, end) => return Some(end),
         }
     }
 }

@@ -60,12 +60,24 @@ impl Evaluations {
     }
 }
 
+/// The name of the metric; empty where it is not named by equality.
 fn metric(selector: &str) -> String {
     let name = selector.split('{').next().unwrap_or_default().trim();
     if !name.is_empty() {
         return name.to_owned();
     }
     matchers(selector).into_iter().find_map(|matcher| value_of(matcher, "__name__")).unwrap_or_default()
+}
+
+/// Every series of a selector's metric, whatever its labels.
+pub(super) fn whole_metric(selector: &str) -> String {
+    let name = metric(selector);
+    if !name.is_empty() {
+        return format!("{{__name__={name:?}}}");
+    }
+    let of_name = |matcher: &&str| matcher.trim_start().starts_with("__name__");
+    let names: Vec<&str> = matchers(selector).into_iter().filter(of_name).collect();
+    if names.is_empty() { selector.to_owned() } else { format!("{{{}}}", names.join(",")) }
 }
 
 /// What a matcher says a label equals.
@@ -95,6 +107,19 @@ mod tests {
             Reading::Text(_) => unreachable!("rules give numbers"),
         };
         proof.iter().map(|series| series.samples.iter().map(number).collect()).collect()
+    }
+
+    #[test]
+    fn a_metric_is_all_of_its_series() {
+        for (selector, whole) in [
+            ("errors_total", r#"{__name__="errors_total"}"#),
+            (r#"errors_total{code="500"}"#, r#"{__name__="errors_total"}"#),
+            (r#"{__name__="a",b="c"}"#, r#"{__name__="a"}"#),
+            (r#"{__name__=~"a|b",c="d"}"#, r#"{__name__=~"a|b"}"#),
+            (r#"{c="d"}"#, r#"{c="d"}"#),
+        ] {
+            assert_eq!(whole_metric(selector), whole);
+        }
     }
 
     #[test]

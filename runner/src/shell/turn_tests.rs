@@ -62,6 +62,7 @@ fn shell<'a>(folder: &StateFolder, signals: &'a mut Signals) -> Shell<'a> {
     let (events, inbox) = unbounded_channel();
     let (tell, news) = unbounded_channel();
     let ground = Ground {
+        place: "chaos.yaml:3:9".to_owned(),
         platforms: BTreeMap::new(),
         agents: BTreeMap::new(),
         sources: BTreeMap::new(),

@@ -136,7 +136,47 @@ fn a_killed_runner_leaves_nothing_that_the_next_start_does_not_revert() {
     world.squall(&["revert"]).exits(0, "is closed: aborted");
     assert_eq!(world.state_of_victim(), 'S');
     assert!(is_there(&world.path("undone")), "the recorded undo has run");
-    world.squall(&["report", "last"]).exits(5, "the runner died");
+    let report = world.squall(&["report", "last", "--json"]).exits(5, "the runner died");
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+    let fault = &report["faults"][0];
+    assert_eq!(fault["end"]["clean"], true, "what the revert found is told: {report:#}");
+    assert!(fault["evidence"]["paused"]["held"].as_u64() > Some(0), "{fault:#}");
+}
+
+#[test]
+fn a_target_that_dies_while_it_is_held_is_named_with_what_was_seen_before() {
+    let mut world = World::new();
+    world.pause("hold", "120s");
+    let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
+    until("the victim is held", || world.state_of_victim() == 't');
+    world.kill_victim();
+    running.end().exits(4, "1 of 1 threads stood still;").exits(4, "process died while it was held");
+    world.squall(&["report", "last"]).exits(4, "the target vanished under it");
+}
+
+#[test]
+fn a_recovery_that_is_killed_is_followed_by_another_of_a_higher_epoch() {
+    let world = World::new();
+    world.pause("hold", "120s");
+    let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
+    until("the victim is held", || world.state_of_victim() == 't');
+    running.signal(Signal::KILL);
+    running.end();
+    let agent = world.agent_process().unwrap();
+    // It cannot answer, so the recovery goes on for as long as we like.
+    signal(agent, Signal::STOP);
+    let mut recovery = world.command(&["revert"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(recovery.stderr.take().unwrap()), &mut line).unwrap();
+    assert!(line.contains("reverting 1 fault"), "{line}");
+    recovery.kill().unwrap();
+    recovery.wait().unwrap();
+    signal(agent, Signal::CONT);
+    world.squall(&["revert"]).exits(0, "is closed: aborted");
+    assert_eq!(world.state_of_victim(), 'S');
+    let log = std::fs::read_to_string(world.path("agent/agent.log")).unwrap();
+    let reverts: Vec<&str> = log.lines().filter(|line| line.contains("call=\"revert\"")).collect();
+    assert!(reverts.last().is_some_and(|line| line.contains("epoch=3")), "{reverts:#?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod bad_days;
 mod bad_input;
+mod foresight;
 mod probes;
 mod remains;
 mod world;

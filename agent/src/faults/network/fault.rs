@@ -289,15 +289,28 @@ pub fn try_here(order: &NetworkOrder) -> Result<String, InjectError> {
     Ok(fault.backend().to_owned())
 }
 
+/// By what an order would be carried out in `namespace`. Looks at its interfaces, and touches nothing.
+///
+/// # Errors
+/// When the order forbids it, or the namespace is not entered.
+pub fn foresee(id: &FaultId, order: &NetworkOrder, namespace: BorrowedFd<'_>) -> Result<String, InjectError> {
+    in_namespace(namespace, || look_around(id, order, Duration::ZERO).map(|plan| plan.backend))?
+}
+
 /// A plan, and the sockets it needs.
 type Prepared = (Plan, Socket, Option<Queue>);
 
 /// Looks around in the calling thread's network namespace and opens there what will be used from anywhere.
 fn prepare(id: &FaultId, order: &NetworkOrder, lease: Duration) -> Result<Prepared, InjectError> {
-    let links = links(&mut Socket::open(Protocol::Route)?)?;
-    let plan = plan(id, order, &links, CONTROL, lease).map_err(InjectError::Refused)?;
+    let plan = look_around(id, order, lease)?;
     let (owner, queue) = open(&plan)?;
     Ok((plan, owner, queue))
+}
+
+/// The plan for the calling thread's network namespace as it is now.
+fn look_around(id: &FaultId, order: &NetworkOrder, lease: Duration) -> Result<Plan, InjectError> {
+    let links = links(&mut Socket::open(Protocol::Route)?)?;
+    plan(id, order, &links, CONTROL, lease).map_err(InjectError::Refused)
 }
 
 /// The sockets a plan needs, in the calling thread's network namespace.

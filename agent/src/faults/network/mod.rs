@@ -26,5 +26,5 @@ mod traffic;
 
 #[cfg(test)]
 pub(crate) use fault::testing;
-pub use fault::{InjectError, NetworkFault, RevertErrors, try_here};
+pub use fault::{InjectError, NetworkFault, RevertErrors, foresee, try_here};
 pub use plan::{DROP_EGRESS_BACKEND, DROP_INGRESS_BACKEND, Hold, NO_EGRESS_DELAY, Plan, plan, table_name};

@@ -2,10 +2,11 @@
 
 use super::build::*;
 use super::world::*;
-use crate::engine::{Command, Reverted, close, leftovers};
+use crate::engine::{Command, Reverted, close, last_words, leftovers};
 use crate::experiment::{Lasting, Piece, StepKind, Template, Undo};
-use crate::history::{Activity, Record};
+use crate::history::{AbortCause, Activity, Entry, Event, Record, What};
 use crate::judge::Verdict;
+use crate::moment::Moment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -96,4 +97,19 @@ fn what_could_not_be_reverted_is_named_with_its_remedy() {
     assert_eq!(judgement.remaining[1].remedy, "'restore-api-z1|api-z2|api-z3'");
     assert_eq!(judgement.verdict, Verdict::FaultsMayRemain);
     assert_eq!(close(&record, &Reverted::default()).verdict, Verdict::Aborted);
+}
+
+#[test]
+fn what_a_takeover_wrote_is_not_taken_for_the_dead_runners_words() {
+    let mut world = world();
+    world.run_until(|world| world.injected().len() == 3);
+    let mut record = world.record();
+    let died = last_words(&record).unwrap();
+    assert_eq!(Some(died), record.entries.last().map(|entry| entry.at));
+    let judgement = close(&record, &Reverted::default());
+    let at = Moment { elapsed: died.elapsed + Duration::from_secs(3_600), ..died };
+    let taken_over = What::Event(Event::AbortRequested(AbortCause::RunnerDied));
+    record.entries.push(Entry { number: u64::MAX, at, what: taken_over });
+    assert_eq!(last_words(&record), Some(died));
+    assert_eq!(close(&record, &Reverted::default()), judgement);
 }

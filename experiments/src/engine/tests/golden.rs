@@ -37,6 +37,7 @@ fn rare_events(at: jiff::Timestamp) -> Vec<Event> {
         values: vec![series.clone()],
         leaves: vec![vec![series.clone()]],
         scraped: vec![series],
+        unheard: Vec::new(),
         warnings: vec!["partial data".into()],
     };
     vec![

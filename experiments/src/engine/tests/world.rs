@@ -177,6 +177,7 @@ impl SimulatedWorld {
                 values,
                 leaves: Vec::new(),
                 scraped: Vec::new(),
+                unheard: Vec::new(),
                 warnings: Vec::new(),
             };
             self.step(Event::Observed { watch: name, chunk: Box::new(chunk) });
@@ -329,6 +330,6 @@ pub(super) fn evidence(fault: &OrderFault) -> Evidence {
             restarts: 0,
             failed: Vec::new(),
         },
-        OrderFault::Pause { .. } => Evidence::Paused { held: 2, threads: 2 },
+        OrderFault::Pause { .. } => Evidence::Paused { held: 2, threads: 2, died: 0 },
     }
 }

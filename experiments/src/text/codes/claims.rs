@@ -115,4 +115,18 @@ pub(super) const CLAIMS: &[Explanation] = &[
         wrong: "- name: cart-is-up\n  query: max(up)\n  every: 1s\n  is: 1",
         right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
     },
+    Explanation {
+        code: Code::CannotFail,
+        why: "A claim is worth something only if it could fail. `budget: 100%`, or a budget as long as the window, allows\nany violation (an error); an `or vector(1)` that meets the condition by itself answers where there is no data\n(a warning: it is judged, and passes only while the targets were scraped).",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: stays-up\n  query: max(up)\n  is: 1\n  during: cut\n  budget: 30s",
+        right: "- name: stays-up\n  query: max(up)\n  is: 1\n  during: cut\n  budget: 3s",
+    },
+    Explanation {
+        code: Code::TooEarly,
+        why: "`at` takes the first sample at or after its instant. At the start of a step that sample shows what was before:\nthe step has only begun, and nothing has come of it. Give it time, or claim the change: `becomes` with `within`.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: has-failed-over\n  query: max(is_primary)\n  is: 1\n  at: cut.start",
+        right: "- name: has-failed-over\n  query: max(is_primary)\n  is: 1\n  at: cut.start + 20s",
+    },
 ];

@@ -8,7 +8,7 @@ pub(super) const FILES: &[Explanation] = &[
         why: "A file holds one or more documents, and this one holds none: it has no text, only comments, or only `---`.",
         scaffold: Scaffold::File,
         wrong: "---\n# to be written\n",
-        right: "apiVersion: squall.dev/v1\nkind: Suite\nmetadata: {name: nightly}\nspec:\n  experiments:\n    - experiment: a\n",
+        right: "apiVersion: squall.dev/v1\nkind: Experiment\nmetadata: {name: example}\nspec:\n  title: It works\n  steadyState:\n    - {name: is-up, query: max(up), is: 1}\n  method:\n    - name: dies\n      inject: {kill: {}}\n      into: {namespace: shop}\n  expect:\n    - {name: comes-back, query: max(up), becomes: 1, within: 9s, after: dies.end}\n",
     },
     Explanation {
         code: Code::Binary,

@@ -5,14 +5,14 @@ use super::{Code, Explanation, Scaffold};
 pub(super) const QUERIES: &[Explanation] = &[
     Explanation {
         code: Code::FilterOnTop,
-        why: "`a < 1` gives the series that satisfy it and hides the others, so violations look like missing data. Fetch\nthe number and compare in the claim. (`< bool` and comparisons inside `count(...)` are fine.)",
+        why: "`a < 1` gives the series that satisfy it and hides the others, so violations look like missing data. Fetch\nthe number and compare in the claim. The same further inside: `min(a == 1)` is 1 as long as any `a` is 1, and\n`count(a == 1)` is empty, not 0, where none is. `< bool` gives 1 or 0 and hides nothing: `min(a == bool 1)`,\n`sum(a == bool 1)`. `and` and `unless` hide series too: choose them by their labels.",
         scaffold: Scaffold::Expect,
         wrong: "- name: few-errors\n  query: sum(errors) < 5\n  is: 1",
         right: "- name: few-errors\n  query: sum(errors)\n  is: below 5",
     },
     Explanation {
         code: Code::QueryUnreadable,
-        why: "Squall could not take the query apart, or `@` pins it to a time. Prometheus may still answer it, but nobody\ncan show that everything it rests on was seen: a claim over it can fail and never pass, and a safety stop\nover it ends the run before anything is done. `totals` and `minEvents` cannot use it.",
+        why: "Squall could not take the query apart. Prometheus may still answer it, but nobody can show that everything\nit rests on was seen: a claim over it can fail and never pass, and a safety stop over it ends the run before\nanything is done. `totals` and `minEvents` cannot use it. A bracket or a quote that is not closed is an error.",
         scaffold: Scaffold::Expect,
         wrong: "- name: cart-is-up\n  query: max(up\n  is: 1",
         right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
@@ -72,5 +72,19 @@ pub(super) const QUERIES: &[Explanation] = &[
         scaffold: Scaffold::Expect,
         wrong: "- name: no-errors\n  query: sum(errors) or vector(0)\n  is: 0",
         right: "- name: no-errors\n  query: sum(errors)\n  is: 0\n  absent: 0",
+    },
+    Explanation {
+        code: Code::AnotherTime,
+        why: "`offset` and `@` make a query read another time than the one the claim speaks of: what was so before the\nfault says nothing of the fault. Such a claim can fail and never pass. What was usual before is the baseline's\nto say: `at most 150% of baseline`.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: few-errors\n  query: sum(rate(errors_total[10s] offset 5m))\n  is: at most 1",
+        right: "- name: few-errors\n  query: sum(rate(errors_total[10s]))\n  is: at most 150% of baseline",
+    },
+    Explanation {
+        code: Code::NoSeries,
+        why: "A query without a single selector, such as `vector(1)` or `time()`, answers the same whatever becomes of the\nsystem, so nothing that is claimed of it says anything.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: cart-is-up\n  query: vector(1)\n  is: 1",
+        right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
     },
 ];

@@ -60,6 +60,13 @@ pub(super) const STEPS: &[Explanation] = &[
         right: "- name: slow\n  inject: {network: {delay: 400ms, jitter: 40ms}}\n  into: {namespace: shop}\n  for: 10s",
     },
     Explanation {
+        code: Code::TooSmall,
+        why: "That a single packet was held is all the proof there is that a delay was on. A delay of 1 µs, a loss of one\npacket in a million or a fault of a millisecond leaves that proof too, and nobody could tell it from an\nordinary day: a mechanism that withstands it has withstood nothing.",
+        scaffold: Scaffold::Method,
+        wrong: "- name: slow\n  inject: {network: {delay: 10us}}\n  into: {namespace: shop}\n  for: 10s",
+        right: "- name: slow\n  inject: {network: {delay: 400ms}}\n  into: {namespace: shop}\n  for: 10s",
+    },
+    Explanation {
         code: Code::ZoneLossInto,
         why: "A zone is lost as a whole: `into` takes `platform` and `zone` only.",
         scaffold: Scaffold::Method,

@@ -88,6 +88,7 @@ codes! {
     NoEffect "SQ0408" Error "the fault does nothing, or contradicts itself"
     ZoneLossInto "SQ0409" Error "`zoneLoss` is aimed by platform and zone"
     PrepareStep "SQ0410" Error "`prepare` holds actions that last the whole run"
+    TooSmall "SQ0411" Warning "the fault is too small to be noticed"
 
     OneSource "SQ0501" Error "exactly one source"
     OneVerb "SQ0502" Error "exactly one of `is`, `becomes` and `totals`"
@@ -105,6 +106,8 @@ codes! {
     AbsentNotHere "SQ0514" Error "`absent` is about queries"
     NotAnAction "SQ0515" Error "`step` names an action"
     SamplingNotHere "SQ0516" Error "`every` is for sources that are asked"
+    CannotFail "SQ0517" Error "the claim cannot fail"
+    TooEarly "SQ0518" Warning "the claim looks before anything has come of the step"
 
     FilterOnTop "SQ0601" Error "a query must give numbers, not filter them"
     QueryUnreadable "SQ0602" Warning "the coverage of the query cannot be shown"
@@ -116,6 +119,8 @@ codes! {
     NotAggregated "SQ0608" Warning "the query may give several series"
     DenominatorZero "SQ0609" Warning "the ratio has no value without events"
     OrVectorZero "SQ0610" Warning "`or vector(0)` hides missing data"
+    AnotherTime "SQ0611" Warning "the query reads another time"
+    NoSeries "SQ0612" Error "the query asks for no series"
 
     UnknownNode "SQ0701" Error "there is no such node"
     DuplicateEntry "SQ0702" Error "an entry is given twice"

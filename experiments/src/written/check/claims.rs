@@ -36,6 +36,7 @@ impl Checker<'_> {
         };
         let (name, resolved, verb) = (name?, resolved?, verb?);
         self.lint(written, &resolved, &verb, role);
+        self.can_fail(written, &verb);
         Some(Claim {
             name,
             role,
@@ -168,6 +169,7 @@ impl Checker<'_> {
         let after = self.instant(written.after.as_ref());
         let until = self.instant(written.until.as_ref());
         let within = get(&written.within);
+        self.some_time(written.within.as_ref());
         if let Some(resolved) = resolved {
             self.long_enough(written.within.as_ref(), resolved.interval());
         }

@@ -143,6 +143,7 @@ impl Checker<'_> {
             let hint = "add `delay`, `loss` or `partition: true`";
             self.hint(Code::NoEffect, owner, "this network fault has no effect", hint);
         }
+        self.is_large_enough(&written.delay, &written.loss);
         if get(&written.partition) == Some(true) {
             let pointless =
                 [("delay", key(&written.delay)), ("jitter", key(&written.jitter)), ("loss", key(&written.loss))];

@@ -18,6 +18,7 @@ mod sources;
 mod steps;
 mod timeline;
 mod times;
+mod vacuous;
 
 pub(super) use checker::not_yet;
 pub(super) use experiment::experiment;

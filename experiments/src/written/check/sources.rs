@@ -239,26 +239,7 @@ impl Checker<'_> {
         if is_incomplete {
             return Some(analysis);
         }
-        if let Some(reason) = &analysis.unreadable {
-            let hint = "Prometheus may still know it, but its coverage cannot be shown: it can fail and never pass";
-            self.hint(Code::QueryUnreadable, span, format!("the query could not be taken apart: {reason}"), hint);
-        }
-        if analysis.query.shape.iter().flat_map(|shape| &shape.leaves).any(|leaf| leaf.pinned) {
-            let hint = "its coverage cannot be shown: it can fail and never pass; leave `@` out";
-            self.hint(Code::QueryUnreadable, span, "the query is pinned to a time by `@`", hint);
-        }
-        if let Some(filter) = &analysis.filter {
-            let message = "the query filters: what violates it looks like missing data";
-            let hint = match &filter.condition {
-                Some(condition) => format!("write `query: {}` and `is: {condition}`", filter.left),
-                None => "write `bool` after the comparison, and `is: 1`".to_owned(),
-            };
-            self.hint(Code::FilterOnTop, span, message, hint);
-        }
-        if analysis.has_or_vector {
-            let message = "`or vector(0)` gives 0 also when the targets are gone";
-            self.hint(Code::OrVectorZero, span, message, "leave it out and write `absent: 0`");
-        }
+        self.evidence(value, &template, &analysis);
         if let Some(delta) = &analysis.delta_of {
             let message = format!("{delta} does not know resets");
             self.hint(
@@ -306,6 +287,9 @@ impl Checker<'_> {
         if predicate.is_relative() && matches!(resolved.source, Source::Step(_)) {
             self.note(Code::BaselineNotHere, &value.span, "a step has no value in the baseline");
             return None;
+        }
+        if let Some(analysis) = &resolved.analysis {
+            self.met_by_fallback(&value.span, &predicate, analysis);
         }
         Some(predicate)
     }

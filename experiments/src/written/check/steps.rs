@@ -184,6 +184,7 @@ impl Checker<'_> {
             }
         };
         let lasting = self.lasting(written, depth);
+        self.lasts_long_enough(&written.r#for);
         let happens_at_once = fault.value.as_ref().is_none_or(is_one_shot);
         if !is_held && !happens_at_once {
             self.hint(Code::Lasting, &fault.span, "this fault has no end", "add `for:` or `meanwhile:`");
@@ -292,6 +293,7 @@ impl Checker<'_> {
             None => Length::from_secs(5),
         };
         let resolved = resolved?;
+        self.some_time(written.within.as_ref());
         self.long_enough(written.within.as_ref(), resolved.interval());
         Some(Witness {
             source: resolved.source,
@@ -314,6 +316,7 @@ impl Checker<'_> {
         }
         let is = self.condition(inner.is.as_ref(), resolved.as_ref());
         let (resolved, within) = (resolved?, written.within.as_ref()?.value?);
+        self.some_time(written.within.as_ref());
         self.long_enough(written.within.as_ref(), resolved.interval());
         let wait =
             WaitFor { source: resolved.source, platform: resolved.platform, is: is?, within, absent: resolved.absent };
