@@ -1,9 +1,7 @@
 //! Judging one million samples: one hundred series of ten thousand. The goal is 100 ms a claim.
-//!
-//! `cargo bench -p squall-experiments --bench judge`
 #![forbid(unsafe_code)]
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "it measures time, and decides nothing")]
 
+use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::{SignedDuration, Timestamp};
 use squall_experiments::claim::{
     Aggregation, Claim, Dwell, Formula, Leaf, Query, QueryShape, Role, Source, Tolerance, Verb, Window,
@@ -18,9 +16,6 @@ use squall_experiments::unit::Length;
 use std::hint::black_box;
 use std::time::Duration;
 
-/// A claim is judged so often; the median is quoted.
-const TIMES: usize = 20;
-const GOAL: Duration = Duration::from_millis(100);
 const SERIES: i64 = 100;
 const SAMPLES: i64 = 10_000;
 const INTERVAL: i64 = 1000;
@@ -79,8 +74,8 @@ impl World {
         let mut observed =
             Observed::new(Sampling { interval: Duration::from_secs(1), timeout: Duration::from_millis(500) });
         let (from, until) = (at(-1), at(SAMPLES * INTERVAL));
-        let (scraped, warnings) = (Vec::new(), Vec::new());
-        observed.take(Chunk { from, until, settled: until, values, leaves, scraped, unheard: Vec::new(), warnings });
+        let (scraped, unheard, warnings) = (Vec::new(), Vec::new(), Vec::new());
+        observed.take(Chunk { from, until, settled: until, values, leaves, scraped, unheard, warnings });
         let baseline = squall_experiments::judge::baseline(&observed, at(0), at(59_000));
         Self { timeline, observed, baseline }
     }
@@ -91,21 +86,9 @@ impl World {
         judge(&Case { claim, timeline, clock, observed, baseline })
     }
 
-    /// Judges so often, and prints what it takes.
-    fn row(&self, what: &str, claim: &Claim) {
-        let mut took: Vec<Duration> = (0..TIMES)
-            .map(|_| {
-                let began = std::time::Instant::now();
-                let judged = black_box(self.judge(black_box(claim)));
-                let took = began.elapsed();
-                assert!(matches!(judged, Judged::Settled { outcome: Outcome::Passed, .. }), "{judged:?}");
-                took
-            })
-            .collect();
-        took.sort();
-        let median = took[TIMES / 2];
-        let result = if median <= GOAL { "met" } else { "missed" };
-        println!("| {what} | {:.1} ms | {} ms | {result} |", median.as_secs_f64() * 1e3, GOAL.as_millis());
+    fn passes(&self, claim: &Claim) {
+        let judged = self.judge(claim);
+        assert!(matches!(judged, Judged::Settled { outcome: Outcome::Passed, .. }), "{judged:?}");
     }
 }
 
@@ -113,13 +96,9 @@ fn method(edge: Edge) -> Instant {
     Instant { event: Event::Method(edge), offset: SignedDuration::ZERO }
 }
 
-fn main() {
-    // `cargo test` runs this too, with no word of its own; `cargo bench` says so.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        println!("benchmarks run with `just bench`");
-        return;
-    }
-    println!("| judge a million samples | median | goal | |\n|---|---|---|---|");
+fn a_million_samples(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("judge a million samples (goal: 100 ms)");
+    group.sample_size(20);
     let window = || Window::Between { from: method(Edge::Start), to: method(Edge::End) };
     let predicate = |text: &str| text.parse().expect("a predicate");
 
@@ -128,16 +107,23 @@ fn main() {
         source(true),
         Verb::Is { predicate: predicate("at most 1"), window: window(), tolerance: Tolerance::default() },
     );
-    gauges.row("is", &is);
+    gauges.passes(&is);
+    group.bench_function("is", |bencher| bencher.iter(|| gauges.judge(black_box(&is))));
 
     let dwell = Dwell::Until { until: method(Edge::End), tolerance: Tolerance::default() };
     let within = Length::from_secs(60);
     let becomes =
         claim(source(true), Verb::Becomes { predicate: predicate("1"), after: method(Edge::Start), within, dwell });
-    gauges.row("becomes, until", &becomes);
+    gauges.passes(&becomes);
+    group.bench_function("becomes, until", |bencher| bencher.iter(|| gauges.judge(black_box(&becomes))));
 
     #[expect(clippy::cast_precision_loss, reason = "small")]
     let counters = World::new(Vec::new(), vec![series(|sample| sample as f64)]);
     let totals = claim(source(false), Verb::Totals { predicate: predicate("at least 900000"), window: window() });
-    counters.row("totals", &totals);
+    counters.passes(&totals);
+    group.bench_function("totals", |bencher| bencher.iter(|| counters.judge(black_box(&totals))));
+    group.finish();
 }
+
+criterion_group!(benches, a_million_samples);
+criterion_main!(benches);
