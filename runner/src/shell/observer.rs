@@ -410,6 +410,15 @@ mod tests {
         WatchName("claim".to_owned())
     }
 
+    /// One sample, a second old: what is asked for reaches back two, and ends at a moment of the run's own clock.
+    fn series(instance: &str) -> Series {
+        let at = earlier_by(Timestamp::now(), Duration::from_secs(1));
+        Series {
+            labels: Labels::from([("instance".to_owned(), instance.to_owned())]),
+            samples: vec![Sample(at, squall_experiments::judge::Reading::Number(1.0))],
+        }
+    }
+
     fn order(selector: &str, plain: bool) -> WatchOrder {
         let text = Template::text(selector);
         let leaf = Leaf { selector: text.clone(), looks_back: Duration::ZERO, offset: Duration::ZERO, pinned: false };
@@ -426,10 +435,6 @@ mod tests {
 
     #[tokio::test]
     async fn an_alert_that_does_not_fire_is_believed_only_with_its_rules_evaluations() {
-        let series = |name: &str| Series {
-            labels: Labels::from([("instance".to_owned(), name.to_owned())]),
-            samples: vec![Sample(Timestamp::now(), squall_experiments::judge::Reading::Number(1.0))],
-        };
         let source = Arc::new(Recorded {
             series: BTreeMap::from([("up".to_owned(), vec![series("a")])]),
             ..Recorded::default()
@@ -443,10 +448,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_metric_that_nobody_ever_exposed_is_said_to_be_unheard_of() {
-        let series = |name: &str| Series {
-            labels: Labels::from([("instance".to_owned(), name.to_owned())]),
-            samples: vec![Sample(Timestamp::now(), squall_experiments::judge::Reading::Number(1.0))],
-        };
         let up = ("up".to_owned(), vec![series("a")]);
         let known = ("{__name__=\"errors_total\"}".to_owned(), vec![series("a")]);
         for (metrics, unheard) in [(vec![up.clone()], vec![0]), (vec![up, known], vec![])] {
