@@ -76,6 +76,11 @@ impl FaultRun {
         self.is_gone() || matches!(self.state, State::MayRemain(_))
     }
 
+    /// How long its agent held a packet, where that is far longer than asked.
+    pub(super) fn held_too_long(&self) -> Option<Duration> {
+        self.evidence.as_ref().and_then(|seen| seen.held_too_long(&self.order.fault))
+    }
+
     /// Whether it bites, by its agent's own evidence.
     pub(super) fn bites(&self) -> bool {
         self.evidence.as_ref().is_some_and(|seen| seen.bites(&self.order.fault))
@@ -217,8 +222,9 @@ impl FaultRun {
             self.state = State::MayRemain(format!("after the revert not all is as before: {}", list.join("; ")));
             self.over = Some(now);
         }
-        // What broke before it was asked to end was counted as on while it may not have been.
-        if !early && cause != EndCause::Broke {
+        // What broke before it was asked to end was counted as on while it may not have been. An agent that ended before
+        // it could undo it may have hung while it was on, and then its target met something else than was asked.
+        if !early && !matches!(cause, EndCause::Broke | EndCause::AgentRestart) {
             return None;
         }
         match cause {
@@ -233,7 +239,13 @@ impl FaultRun {
             EndCause::TargetGone => {
                 Some(Trouble::Error(format!("{who} ended before its time: the target vanished under it")))
             }
-            EndCause::AgentRestart => Some(Trouble::Error(format!("{who} ended before its time: its agent ended"))),
+            EndCause::AgentRestart if early => {
+                Some(Trouble::Error(format!("{who} ended before its time: its agent ended")))
+            }
+            EndCause::AgentRestart => Some(Trouble::Error(format!(
+                "{who} ended with its agent, which hung or was killed before it had undone it: for how long the fault was \
+                 what was asked, nobody knows"
+            ))),
             EndCause::Broke => Some(Trouble::Error(format!(
                 "{who} ended before its time: what carried it at its agent broke, see the agent's log"
             ))),

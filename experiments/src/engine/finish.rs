@@ -58,6 +58,14 @@ impl Engine {
         let mut without: Vec<InstanceName> =
             faults.iter().filter(|fault| !fault.bites()).map(|fault| fault.order.instance.clone()).collect();
         without.dedup();
+        if let Some((fault, longest)) = faults.iter().find_map(|fault| Some((fault, fault.held_too_long()?))) {
+            let reason = format!(
+                "its agent hung: a packet for {} was held for {longest:.1?}, so what was seen may come of that",
+                fault.order.instance
+            );
+            let (outcome, name) = (Outcome::Inconclusive, name.clone());
+            return WitnessJudgement { step: step.id, name, outcome, reason, without };
+        }
         if let Some(seen) = &inject.witness {
             let judged = self.witness_from_outside(step, name, seen, without);
             let nothing = |fault: &&FaultRun| fault.evidence.as_ref().is_some_and(Evidence::is_nothing);

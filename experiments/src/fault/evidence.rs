@@ -6,6 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// A busy machine holds packets a little longer than asked; an agent that takes this long has hung.
+const HANGS_AFTER: Duration = Duration::from_secs(1);
+
 /// What an agent says of one fault, in order, without gaps: `Watch` resumes after a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -211,6 +214,16 @@ impl Evidence {
         }
     }
 
+    /// How long a packet was held at the longest, where that is so much longer than asked that the target met another
+    /// fault: an agent that hangs holds what it has.
+    pub fn held_too_long(&self, order: &OrderFault) -> Option<Duration> {
+        let (Self::Packets { delay: Some(seen), .. }, OrderFault::Network(network)) = (self, order) else {
+            return None;
+        };
+        let asked = network.delay.unwrap_or_default().get() + network.jitter.unwrap_or_default().get();
+        (seen.max > 2 * asked + HANGS_AFTER).then_some(seen.max)
+    }
+
     /// Whether the fault bit: language.md section 7, "Did it bite?".
     pub fn bites(&self, order: &OrderFault) -> bool {
         match (self, order) {
@@ -271,6 +284,24 @@ pub enum FaultState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn packets_that_were_held_far_longer_than_asked_met_another_fault() {
+        let asked = Duration::from_millis(20);
+        let network = crate::fault::NetworkOrder {
+            delay: Some(asked.into()),
+            ..crate::fault::NetworkOrder::about_all(crate::fault::Direction::Ingress)
+        };
+        let order = OrderFault::Network(network);
+        let seen = |max| Evidence::Packets {
+            dropped: 0,
+            delayed: 9,
+            bytes: 900,
+            delay: Some(DelaySeen { min: asked, p50: asked, p99: asked, max }),
+        };
+        assert_eq!(seen(Duration::from_secs(1)).held_too_long(&order), None);
+        assert_eq!(seen(Duration::from_secs(5)).held_too_long(&order), Some(Duration::from_secs(5)));
+    }
 
     #[test]
     fn a_signal_that_was_delivered_and_ended_nothing_did_not_bite() {

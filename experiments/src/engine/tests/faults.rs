@@ -4,7 +4,7 @@ use super::build::*;
 use super::world::*;
 use crate::engine::{Command, Phase};
 use crate::experiment::{Lasting, Step, StepKind};
-use crate::fault::{AgentEvent, Difference, EndCause, Fault, OrderFault, Refusal, RefusalKind};
+use crate::fault::{AgentEvent, DelaySeen, Difference, EndCause, Evidence, Fault, OrderFault, Refusal, RefusalKind};
 use crate::history::Event;
 use crate::judge::{Outcome, Verdict};
 use crate::name::{InstanceName, NodeName};
@@ -172,16 +172,45 @@ fn a_fault_that_ends_before_its_time_makes_the_run_an_error() {
 }
 
 #[test]
-fn a_fault_that_broke_just_before_its_end_makes_the_run_an_error() {
-    let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(1))]))
-        .answering(|command, _| match command {
-            Command::Revert { node, fault } => {
-                Some(vec![(Duration::from_millis(5), agent_event(node, fault, reverted(EndCause::Broke)))])
-            }
-            _ => None,
-        });
-    world.run();
-    assert!(world.engine.ending.errors[0].contains("broke"), "{:?}", world.engine.ending.errors);
+fn a_fault_that_broke_or_hung_before_it_was_undone_makes_the_run_an_error() {
+    for (cause, words) in [(EndCause::Broke, "broke"), (EndCause::AgentRestart, "hung or was killed")] {
+        let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(1))]))
+            .answering(move |command, _| match command {
+                Command::Revert { node, fault } => {
+                    Some(vec![(Duration::from_millis(5), agent_event(node, fault, reverted(cause)))])
+                }
+                _ => None,
+            });
+        world.run();
+        assert!(world.engine.ending.errors[0].contains(words), "{:?}", world.engine.ending.errors);
+    }
+}
+
+#[test]
+fn an_agent_that_hung_while_it_held_packets_proves_nothing() {
+    let asked = Duration::from_millis(400);
+    let held_at_most = |max: Duration| {
+        let seen = DelaySeen { min: asked, p50: asked, p99: asked, max };
+        let evidence = Evidence::Packets { dropped: 0, delayed: 9, bytes: 900, delay: Some(seen) };
+        SimulatedWorld::of(experiment(vec![inject("slow", delay(), app("api"), for_seconds(2))])).answering(
+            move |command, _| match command {
+                Command::Inject { node, order } => {
+                    let seen = AgentEvent::Seen { evidence: evidence.clone() };
+                    Some(vec![
+                        (Duration::from_millis(5), agent_event(node, &order.id, on())),
+                        (Duration::from_millis(500), agent_event(node, &order.id, seen)),
+                    ])
+                }
+                _ => None,
+            },
+        )
+    };
+    let judgement = held_at_most(asked * 2).run();
+    assert_eq!(judgement.witnesses[0].outcome, Outcome::Passed, "{:?}", judgement.witnesses);
+    let judgement = held_at_most(Duration::from_secs(5)).run();
+    assert_eq!(judgement.witnesses[0].outcome, Outcome::Inconclusive);
+    assert!(judgement.witnesses[0].reason.contains("held for 5.0s"), "{}", judgement.witnesses[0].reason);
+    assert_eq!(judgement.verdict, Verdict::Inconclusive);
 }
 
 #[test]
@@ -227,7 +256,7 @@ fn a_lost_agent_ends_the_method_and_a_late_sweep_still_counts() {
     assert_eq!(world.engine.phase(), Phase::Revert);
     let judgement = world.run();
     assert!(judgement.remaining.is_empty(), "{:?}", judgement.remaining);
-    assert_eq!(world.engine.ending.errors, ["the agent of node n1 does not answer any more: connection refused"]);
+    assert_eq!(world.engine.ending.errors[0], "the agent of node n1 does not answer any more: connection refused");
 }
 
 #[test]
