@@ -13,6 +13,10 @@ use std::time::Duration;
 /// A series is looked for at least this far back: rules and other servers have intervals of their own.
 const LOOK_BACK: Duration = Duration::from_secs(60);
 
+/// Samples are looked for this far ahead of the source's clock: what an exporter that is ahead says of a fault's time was
+/// so before it. A scrape takes no more than 10 minutes (`maxAheadTime` in Prometheus' scrape/scrape.go).
+const LOOK_AHEAD: SignedDuration = SignedDuration::from_mins(15);
+
 /// What was found about one query.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct QueryFacts {
@@ -20,7 +24,7 @@ pub(super) struct QueryFacts {
     pub sampling: Sampling,
     /// Worth knowing: selectors without series.
     pub notes: Vec<String>,
-    /// Selectors whose newest sample is too old.
+    /// Selectors whose newest sample is too old, or of a time to come.
     pub stale: Vec<String>,
 }
 
@@ -50,6 +54,12 @@ pub(super) async fn query_facts(
             return Ok(None);
         };
         facts.sampling = coarser(facts.sampling, sampling);
+        if let Some(ahead) = ahead(source, &selector, now, sampling).await? {
+            facts.stale.push(format!(
+                "`{selector}` has samples of a time to come, {ahead} ahead of Prometheus' clock: its exporter stamps them, \
+                 and its clock is wrong; set `honor_timestamps: false` for it"
+            ));
+        }
         let Some(newest) = series.iter().filter_map(|series| series.samples.last()).map(|sample| sample.0).max() else {
             facts.notes.push(format!("`{selector}` has no series now"));
             continue;
@@ -67,6 +77,21 @@ pub(super) async fn query_facts(
         facts.sampling = sampling;
     }
     Ok(Some(facts))
+}
+
+/// How far the newest sample is ahead of the source's clock, if it is.
+async fn ahead(
+    source: &dyn MetricSource,
+    selector: &str,
+    now: Timestamp,
+    sampling: Sampling,
+) -> Result<Option<Length>, MetricError> {
+    // Asked a moment later than the clock was.
+    let slack = SignedDuration::try_from(sampling.interval * 3 + sampling.timeout).unwrap_or_default();
+    let (Ok(from), Ok(until)) = (now.checked_add(slack), now.checked_add(LOOK_AHEAD)) else { return Ok(None) };
+    let series = source.samples(selector, from, until).await?.series;
+    let newest = series.iter().filter_map(|series| series.samples.last()).map(|sample| sample.0).max();
+    Ok(newest.map(|newest| Length::from(round(age(newest, now)))))
 }
 
 /// Why a query has no value most of the time: a sample stands for its series only as long as Prometheus looks back.
@@ -197,6 +222,15 @@ mod tests {
         let found = facts(&source("shop", &[1600, 1800, 2000]), &targets, "m").await.unwrap();
         assert_eq!(found.sampling.interval, Duration::from_millis(200));
         assert!(found.stale.is_empty() && found.notes.is_empty());
+    }
+
+    #[tokio::test]
+    async fn samples_of_a_time_to_come_are_refused() {
+        let targets = [target("shop", 200)];
+        let found = facts(&source("shop", &[1800, 2000, 2100]), &targets, "m").await.unwrap();
+        assert!(found.stale.is_empty(), "{:?}", found.stale);
+        let found = facts(&source("shop", &[1800, 2000, 22_000]), &targets, "m").await.unwrap();
+        assert!(found.stale[0].contains("20s ahead of Prometheus' clock"), "{:?}", found.stale);
     }
 
     #[tokio::test]
