@@ -131,6 +131,21 @@ impl Place {
         self.state.clone().map_or_else(StateFolder::by_default, StateFolder::at)
     }
 
+    /// What was said of this place, unless root's agent is there too and was not asked: then "no faults" is not the
+    /// whole truth.
+    fn said_whole(&self, said: ExitCode) -> ExitCode {
+        let is_told = self.state.is_some() || self.socket.is_some();
+        if !is_told && StateFolder::of_root_beside().is_some_and(|of_root| of_root.path().exists()) {
+            eprintln!(
+                "this is about `{}` alone; root's agent has `{}` and may hold faults too: ask again as root (`sudo`)",
+                self.state().path().display(),
+                StateFolder::OF_ROOT
+            );
+            return ExitCode::FAILURE;
+        }
+        said
+    }
+
     fn socket(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(|| self.state().socket())
     }
@@ -182,8 +197,8 @@ fn perform(command: Command) -> anyhow::Result<ExitCode> {
             serve(&Serving { state: place.state(), socket: place.socket(), idle, detach })?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::List { place, ended, json } => list(&place, ended, json),
-        Command::Revert { place, all: _, fault } => revert(&place, fault.map(FaultId::new)),
+        Command::List { place, ended, json } => Ok(place.said_whole(list(&place, ended, json)?)),
+        Command::Revert { place, all: _, fault } => Ok(place.said_whole(revert(&place, fault.map(FaultId::new))?)),
         Command::Doctor { json } => doctor(json),
     }
 }

@@ -54,17 +54,26 @@ impl StateFolder {
         Self { path: path.into() }
     }
 
-    /// Where an agent keeps its state unless told otherwise: `/run/squall-agent` for root, else below
+    /// Where root's agent keeps its state.
+    pub const OF_ROOT: &str = "/run/squall-agent";
+
+    /// Where an agent keeps its state unless told otherwise: [`OF_ROOT`](Self::OF_ROOT) for root, else below
     /// `$XDG_RUNTIME_DIR`, else below the temporary directory.
     pub fn by_default() -> Self {
         if geteuid().is_root() {
-            return Self::at("/run/squall-agent");
+            return Self::at(Self::OF_ROOT);
         }
-        let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        // A relative path is no path at all, says the XDG Base Directory Specification.
+        let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
         Self::at(match own {
             Some(folder) => folder.join("squall-agent"),
             None => std::env::temp_dir().join(format!("squall-agent-{}", geteuid().as_raw())),
         })
+    }
+
+    /// Root's, for whoever is not root.
+    pub fn of_root_beside() -> Option<Self> {
+        (!geteuid().is_root()).then(|| Self::at(Self::OF_ROOT))
     }
 
     /// The folder itself.

@@ -131,6 +131,24 @@ fn a_detached_agent_holds_nothing_open_and_ends_when_it_is_idle() {
 }
 
 #[test]
+fn whoever_is_not_root_is_told_that_roots_agent_was_not_asked() {
+    if !is_root() {
+        return;
+    }
+    // Root's own folder, in a mount namespace of the test's own.
+    let script = "mount -t tmpfs none /run && mkdir -m 700 /run/squall-agent && \
+                  exec setpriv --reuid 65534 --regid 65534 --clear-groups env XDG_RUNTIME_DIR=relative \"$0\" \"$@\"";
+    for words in [&["list"][..], &["revert", "--all"][..]] {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script]).arg(agent_program().get_program()).args(words);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("root's agent has `/run/squall-agent`") && !said.contains("relative"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
 fn an_agent_that_cannot_serve_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
