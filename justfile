@@ -18,8 +18,8 @@ test: build
 # What CI runs: the tests, then what keeps the house in order.
 ci: test tidy
 
-# Formatting, lints, documentation, licences.
-tidy: deny
+# Formatting, lints, documentation, licences, unused dependencies.
+tidy: deny unused
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy -p squall-experiments --no-default-features -- -D warnings
@@ -29,6 +29,11 @@ tidy: deny
 deny:
     @command -v cargo-deny >/dev/null || { echo "fetching cargo-deny from crates.io (a few minutes, once)"; cargo install --locked --quiet cargo-deny; }
     cargo deny --all-features check bans licenses sources
+
+# Dependencies that no source names.
+unused:
+    @command -v cargo-machete >/dev/null || { echo "fetching cargo-machete from crates.io (a minute, once)"; cargo install --locked --quiet cargo-machete; }
+    cargo machete
 
 # Ratios against peers and the kernel, in one run.
 bench: build

@@ -199,7 +199,10 @@ fn what_has_run_is_told_again(world: &World, user: &User<'_>) {
     let file = user.writes(&lasting("network: {delay: 50ms}", "names: [backend-z3]", "5s"));
     // As a gate has it: results to stdout, progress to stderr, pages into a folder.
     let pages = world.directory().join("pages").display().to_string();
-    let ran = Ran::of(&user.squall(&["run", &file, "--seed", "7", "--json", "--report", &pages]), None);
+    let own = world.directory().join("own.html");
+    let to_own = own.display().to_string();
+    let words = ["run", &file, "--seed", "7", "--html", &to_own, "--report", &pages, "--json"];
+    let ran = Ran::of(&user.squall(&words), None);
     ran.ended_with(0, "it passes");
     let report: Value = serde_json::from_str(&ran.stdout).expect("stdout is the report and nothing else");
     assert_eq!(report["verdict"], "passed");
@@ -212,7 +215,14 @@ fn what_has_run_is_told_again(world: &World, user: &User<'_>) {
     assert!(index.contains(&format!("href=\"./{folder}/report.html\"")), "the index leads to the report: {index}");
     let page = fs::read_to_string(Path::new(&pages).join(&folder).join("report.html")).unwrap();
     assert!(page.contains("<svg") && page.contains("it-stays-so"), "the page shows the claim");
-    assert!(!page.contains("http://") || !page.contains("<script src"), "the page needs nothing else");
+    assert_eq!(fs::read_to_string(&own).unwrap(), page, "`--html FILE` holds the same page");
+    for page in [&index, &page] {
+        for from_elsewhere in
+            ["http://", "https://", "<script", "<link", "src=", "href=\"h", "href=\"/", "@import", "url(h"]
+        {
+            assert!(!page.contains(from_elsewhere), "the page needs nothing else: {from_elsewhere}\n{page}");
+        }
+    }
 
     let listed = Ran::of(&user.squall(&["runs"]), None);
     listed.ended_with(0, "runs are listed");
@@ -225,6 +235,12 @@ fn what_has_run_is_told_again(world: &World, user: &User<'_>) {
     let told = Ran::of(&user.squall(&["report", "last", "--json"]), None);
     told.ended_with(0, "a report exits as its run did");
     assert_eq!(serde_json::from_str::<Value>(&told.stdout).unwrap(), report, "told again, word for word");
+    let [html, json] = ["told.html", "told.json"].map(|name| world.directory().join(name));
+    let (to_html, to_json) = (html.display().to_string(), json.display().to_string());
+    let told = Ran::of(&user.squall(&["report", "last", "--html", &to_html, "--json", &to_json]), None);
+    told.ended_with(0, "into files of one's own");
+    assert_eq!(fs::read_to_string(&html).unwrap(), page, "the same page");
+    assert_eq!(serde_json::from_str::<Value>(&fs::read_to_string(&json).unwrap()).unwrap(), report, "the same report");
     let aborted = runs.iter().find(|run| run["verdict"] == "aborted").unwrap()["run"].as_str().unwrap();
     let told = Ran::of(&user.squall(&["report", aborted]), None);
     told.ended_with(5, "an aborted run's report exits so too");

@@ -4,7 +4,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// Who knows whom, and nobody else in the workspace: each arrow stands in design, and each is there.
+/// Who knows whom, and nobody else in the workspace: each arrow stands in design. Each is there too, but those of the
+/// tests, which meet the others as their users do: as programs.
 const ARROWS: [(&str, &[&str]); 5] = [
     ("squall-experiments", &[]),
     ("squall-agent", &["squall-experiments"]),
@@ -12,6 +13,9 @@ const ARROWS: [(&str, &[&str]); 5] = [
     ("squall", &["squall-agent", "squall-experiments", "squall-reports"]),
     ("squall-tests", &["squall", "squall-agent", "squall-experiments", "squall-reports"]),
 ];
+
+/// The crate that need not know whom it may.
+const TESTS: &str = "squall-tests";
 
 /// What a crate must never know, directly.
 const NEVER: [(&str, &[&str]); 4] = [
@@ -67,7 +71,9 @@ fn crates_know_each_other_only_as_designed() {
             known.iter().filter(|known| members.contains(known.as_str())).cloned().collect()
         };
         let designed: BTreeSet<String> = allowed.iter().map(|&known| known.to_owned()).collect();
-        assert_eq!(ours(&found[name]), designed, "whom {name} knows, and whom it should");
+        let known = ours(&found[name]);
+        assert!(known.is_subset(&designed), "{name} knows {known:?}, may know {designed:?}");
+        assert!(name == TESTS || known == designed, "{name} should know {designed:?}, knows {known:?}");
         // A test may know less than its crate, and nobody else: an arrow is one for tests too.
         let tests = ours(&for_tests[name]);
         assert!(tests.is_subset(&designed), "the tests of {name} know {tests:?}, may know {designed:?}");

@@ -83,9 +83,12 @@ fn a_killed_holder_leaves_nothing_behind() {
 #[test]
 fn a_world_whose_own_processes_are_killed_leaves_nothing_behind() {
     let _turn = turn(1);
-    let held = Held::start(Command::new(lab_binary().unwrap()));
+    let mut held = Held::start(Command::new(lab_binary().unwrap()));
     kill(Pid::from_raw(held.unshare().cast_signed()), Signal::SIGKILL).unwrap();
     held.assert_nothing_is_left();
+    // The world's first process had no time to remove it: the holder does, and says that its world is gone.
+    eventually("its directory is removed", SOON, || !held.directory.exists());
+    eventually("its holder ends", SOON, || held.holder.try_wait().unwrap().is_some_and(|status| !status.success()));
 }
 
 #[test]

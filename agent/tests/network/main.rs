@@ -4,6 +4,7 @@ mod cut;
 mod doctor;
 mod held;
 mod lifetime;
+mod multicast;
 mod neighbours;
 mod orders;
 mod packets;

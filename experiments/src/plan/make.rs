@@ -297,6 +297,11 @@ fn notes_on(step: &Step) -> Option<String> {
                  (systemd: 5 starts in 10 s) gives up and leaves it down; Squall does not start it",
                 step.label()
             )),
+            (Fault::ZoneLoss(zone), _, _) if zone.control => Some(format!(
+                "{}: `control: true` changes nothing yet: the runner and its agent talk through a Unix socket, which \
+                 no network fault cuts",
+                step.label()
+            )),
             _ => None,
         },
         StepKind::Perform(perform) if perform.undo == Undo::Irreversible => {

@@ -207,6 +207,19 @@ fn without_a_word_from_agents_the_plan_stands_and_says_so() {
 }
 
 #[test]
+fn a_zone_cut_from_its_agents_says_that_a_unix_socket_stays() {
+    for control in [false, true] {
+        let fault = Fault::ZoneLoss(ZoneLoss { mode: ZoneLossMode::Isolate, control });
+        let zone = Selector { zone: Some("z1".into()), ..Selector::default() };
+        let found =
+            plan(&experiment(vec![inject("lost", fault, zone, for_seconds(1))]), &ground(), 7, &Caps::default());
+        let notes = found.unwrap().notes;
+        let says = notes.iter().any(|note| note.starts_with("lost: `control: true` changes nothing yet"));
+        assert_eq!(says, control, "{notes:?}");
+    }
+}
+
+#[test]
 fn shots_are_planned_each_with_its_own_pick() {
     let one = Selector { pick: Some(Pick::One), ..app("api") };
     let mut step = inject("shots", kill(), one, for_seconds(60));

@@ -35,11 +35,15 @@ impl Recording {
 
     /// The numbers of an answer with one series.
     pub fn numbers(&self, question: &str) -> Vec<f64> {
-        let number = |sample: &Sample| match &sample.1 {
-            Reading::Number(number) => *number,
-            Reading::Text(text) => panic!("text: {text}"),
-        };
         self.series(question).iter().flat_map(|series| series.samples.iter().map(number)).collect()
+    }
+}
+
+/// The number of a sample.
+pub fn number(sample: &Sample) -> f64 {
+    match &sample.1 {
+        Reading::Number(number) => *number,
+        Reading::Text(text) => panic!("text: {text}"),
     }
 }
 

@@ -4,7 +4,7 @@
     apt-get download prometheus && dpkg -x prometheus_*.deb root
     ./record.py root/usr/bin/prometheus .
 
-Starts tiny exporters and Prometheus on loopback, lets the situations happen (about 40 s), and writes one
+Starts tiny exporters and Prometheus on loopback, lets the situations happen (about a minute), and writes one
 JSON file each: the interval, marks (Unix seconds), and for every question Prometheus' own answer.
 """
 
@@ -75,7 +75,41 @@ def breaker():
     return f"breaker_open {1 if since >= 0 and not half_open else 0}\n"
 
 
-PARTS = [dead, stamped, requests, quiet, histogram, reset, two, breaker]
+def client():
+    # A client's own histogram, 100 requests a second from 24 s on, of which 4 % are slow. With the host's load alone
+    # they take 20 to 350 ms; from 36 s on a fault makes that 350 ms; from 40 s on no request ever comes back.
+    since = min(elapsed(), CLIENT_OUTAGE) - 24
+    took = []
+    for number in range(int(max(since, 0) * 100)):
+        second = 24 + number // 100
+        load = [0.25, 0.25, 0.35, 0.02, 0.25][second % 5]
+        took.append(0.01 if number % 25 else 0.35 if second >= CLIENT_FAULT else load)
+    counts = [(le, sum(1 for one in took if one <= le)) for le in (0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1)]
+    text = "# TYPE client_seconds histogram\n"
+    return text + "".join(f'client_seconds_bucket{{le="{le}"}} {n}\n' for le, n in [*counts, ("+Inf", len(took))])
+
+
+def writer():
+    # 20 writes a second. The primary is killed at 32 s, but what it had in its hands is acknowledged 4 ms later;
+    # the new primary acknowledges from 38 s on.
+    at = elapsed()
+    old = int(max(min(at, KILLED), 0) * 20) + (1 if at >= KILLED + 0.004 else 0)
+    text = f'acknowledged_total{{primary="old"}} {old}\nacknowledged_total{{primary="new"}} {int(max(at - KILLED - 6, 0) * 20)}\n'
+    if at >= KILLED + 0.004:
+        text += "first_acknowledgement_after_kill_seconds 0.004\n"
+    return text
+
+
+def restored():
+    # A database of 4,000 acknowledged rows is lost at 32 s. It answers again after 3 s, when half of them are back;
+    # at 40 s the restore says it is done, and 17 are missing.
+    since = elapsed() - KILLED
+    rows = 4000 if since < 0 else 0 if since < 3 else min(2000 + int((since - 3) * 400), 3983)
+    return f"database_answers {0 if 0 <= since < 3 else 1}\nacknowledged_rows 4000\nsurviving_rows {rows}\n"
+
+
+CLIENT_FAULT, CLIENT_OUTAGE, KILLED = 36, 40, 32
+PARTS = [dead, stamped, requests, quiet, histogram, reset, two, breaker, client, writer, restored]
 
 
 def serve(part):
@@ -149,7 +183,7 @@ def happen(servers, prometheus, base, out):
     until(22)
     prometheus.send_signal(signal.SIGCONT)
     continued = time.time()
-    until(26)
+    until(46)
 
     def raw(selector, begin, end):
         return ask(base, "query", query=f"{selector}[{int((end - begin) * 1000)}ms]", time=f"{T0 + end:.3f}")["result"]
@@ -201,6 +235,18 @@ def happen(servers, prometheus, base, out):
           plain=raw("two_open", -3, 15), query="min(two_open)", values=evaluated("min(two_open)", -3, 15))
     write("half-open", marks={"opened": T0 + 3}, window=[-3, 15],
           plain=raw("breaker_open", -3, 15), query="max(breaker_open)", values=evaluated("max(breaker_open)", -3, 15))
+    quantile = "histogram_quantile(0.99, sum by (le) (rate(client_seconds_bucket[1s])))"
+    write("client-p99", marks={"fault": T0 + CLIENT_FAULT, "outage": T0 + CLIENT_OUTAGE}, window=[26, 45],
+          leaf=raw("client_seconds_bucket", 24, 45), query=quantile, values=evaluated(quantile, 26, 45))
+    acknowledged = "sum(rate(acknowledged_total[1s]))"
+    write("dying-primary", marks={"killed": T0 + KILLED, "promoted": T0 + KILLED + 6}, window=[26, 45],
+          plain=raw('acknowledged_total{primary="new"}', 26, 45), all=raw("acknowledged_total", 25, 45),
+          other=raw("first_acknowledgement_after_kill_seconds", 26, 45),
+          query=acknowledged, values=evaluated(acknowledged, 26, 45))
+    lost = "sum(acknowledged_rows) - sum(surviving_rows)"
+    write("half-restored", marks={"killed": T0 + KILLED, "answers": T0 + KILLED + 3}, window=[26, 45],
+          plain=raw("database_answers", 26, 45), leaf=raw("acknowledged_rows", 26, 45),
+          other=raw("surviving_rows", 26, 45), query=lost, values=evaluated(lost, 26, 45))
 
 
 def until(seconds):

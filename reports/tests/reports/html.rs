@@ -12,11 +12,23 @@ const NASTY: &str =
 /// Elements that end by themselves.
 const VOID: [&str; 3] = ["meta", "br", "img"];
 
+/// An element of a page: its tag without the brackets, and what it holds, markup and all.
+#[derive(Debug, Clone, Copy)]
+pub struct Element<'page> {
+    pub tag: &'page str,
+    pub inner: &'page str,
+}
+
 /// Reads the page as a strict parser would: every tag is closed, and no name is a surprise.
-fn elements(page: &str) -> Vec<String> {
-    let mut open: Vec<String> = Vec::new();
-    let mut seen = Vec::new();
-    let mut rest = page.strip_prefix("<!doctype html>").expect("it begins with the document type");
+fn elements(page: &str) -> Vec<Element<'_>> {
+    elements_in(page.strip_prefix("<!doctype html>").expect("it begins with the document type"))
+}
+
+/// The same of a part of a page, in the order of their tags.
+pub fn elements_in(part: &str) -> Vec<Element<'_>> {
+    let mut open: Vec<(String, usize)> = Vec::new();
+    let mut seen: Vec<Element<'_>> = Vec::new();
+    let mut rest = part;
     while let Some(start) = rest.find('<') {
         rest = &rest[start + 1..];
         let mut quoted = false;
@@ -29,16 +41,22 @@ fn elements(page: &str) -> Vec<String> {
             .map(|(place, _)| place)
             .expect("every tag ends");
         let tag = &rest[..end];
+        let before = part.len() - rest.len() - 1;
         rest = &rest[end + 1..];
         let name: String = tag.trim_start_matches('/').chars().take_while(|it| it.is_ascii_alphanumeric()).collect();
         assert!(!name.is_empty(), "a `<` that begins no tag: <{tag}>");
         if tag.starts_with('/') {
-            assert_eq!(open.pop().as_deref(), Some(name.as_str()), "closes what is not open: <{tag}>");
+            let (opened, place) = open.pop().expect("closes what is open");
+            assert_eq!(opened, name, "closes what is not open: <{tag}>");
+            // It has held the rest of the part so far.
+            let element = &mut seen[place];
+            element.inner = &element.inner[..before - (part.len() - element.inner.len())];
         } else {
-            seen.push(tag.to_owned());
-            if !tag.ends_with('/') && !VOID.contains(&name.as_str()) {
-                open.push(name);
+            let ends_by_itself = tag.ends_with('/') || VOID.contains(&name.as_str());
+            if !ends_by_itself {
+                open.push((name, seen.len()));
             }
+            seen.push(Element { tag, inner: if ends_by_itself { "" } else { rest } });
         }
     }
     assert!(open.is_empty(), "still open: {open:?}");
@@ -94,7 +112,7 @@ fn assert_harmless(page: &str) {
         "path",
         "circle",
     ];
-    for tag in elements(page) {
+    for Element { tag, .. } in elements(page) {
         let name = tag.split([' ', '/']).next().unwrap_or_default();
         assert!(known.contains(&name), "<{tag}>");
         assert!(!tag.split('"').step_by(2).any(|outside| outside.contains(" on")), "a handler: <{tag}>");
