@@ -155,6 +155,7 @@ async fn run_one(
         placebo: arguments.placebo,
         again: one.again.clone(),
         versions: versions(),
+        agents: setup.places.clone(),
     };
     // The lock comes first: a run that stands in the history without one is taken for dead.
     let live = LiveRun::take(&setup.folder, &run).map_err(|error| Stop::failed(&error))?;

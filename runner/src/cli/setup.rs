@@ -10,6 +10,7 @@ use crate::settings::Settings;
 use crate::shell::{ReadInstances, asked_of_series, foresight};
 use squall_agent::state::StateFolder as AgentState;
 use squall_experiments::experiment::{Action, Experiment, StepKind, Undo};
+use squall_experiments::history::AgentPlace;
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
 use squall_experiments::plan::{Caps, Plan, PlanRefusal, World, plan};
 use squall_experiments::target::Instance;
@@ -17,6 +18,7 @@ use squall_experiments::text::{Problem, SourceFile, render};
 use squall_experiments::written::settings::Allow;
 use squall_experiments::written::{self, AgentAddress, Inventory, Parameters, PlatformSource, Purpose};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +39,7 @@ pub(super) struct Setup {
     pub(super) secrets: Arc<Secrets>,
     pub(super) platforms: BTreeMap<PlatformName, ReadInstances>,
     pub(super) agents: BTreeMap<NodeName, Arc<dyn AgentLink>>,
+    pub(super) places: BTreeMap<NodeName, AgentPlace>,
     pub(super) sources: BTreeMap<String, Arc<dyn MetricSource>>,
     local: LocalAgent,
 }
@@ -69,6 +72,7 @@ impl Setup {
             secrets,
             platforms: BTreeMap::new(),
             agents: BTreeMap::new(),
+            places: BTreeMap::new(),
             sources: BTreeMap::new(),
             local,
             settings,
@@ -119,15 +123,26 @@ impl Setup {
 
     fn add_agents(&mut self, inventory: &Inventory) {
         for (name, node) in &inventory.nodes {
-            let link: Arc<dyn AgentLink> = match &node.agent {
-                AgentAddress::Local if self.local == LocalAgent::LeftAlone => {
-                    Arc::new(SocketAgent::at(agent_state().socket()))
-                }
-                AgentAddress::Local => Arc::new(SocketAgent::local(self.squall.clone(), &agent_state())),
-                AgentAddress::Unix(path) => Arc::new(SocketAgent::at(path.clone())),
+            let place = match &node.agent {
+                AgentAddress::Local => AgentPlace::Local { state: agent_state().path().to_owned() },
+                AgentAddress::Unix(path) => AgentPlace::Socket { path: path.clone() },
                 AgentAddress::Https(_) => continue,
             };
-            self.agents.insert(name.clone(), link);
+            self.agents.insert(name.clone(), self.link(&place));
+            self.places.insert(name.clone(), place);
+        }
+    }
+
+    /// The agent at a place.
+    pub(super) fn link(&self, place: &AgentPlace) -> Arc<dyn AgentLink> {
+        match (place, self.local) {
+            (AgentPlace::Local { state }, LocalAgent::Started) => {
+                Arc::new(SocketAgent::local(self.squall.clone(), &AgentState::at(state)))
+            }
+            (AgentPlace::Local { state }, LocalAgent::LeftAlone) => {
+                Arc::new(SocketAgent::at(AgentState::at(state).socket()))
+            }
+            (AgentPlace::Socket { path }, _) => Arc::new(SocketAgent::at(path.clone())),
         }
     }
 
@@ -242,7 +257,9 @@ fn refuse_the_dead(plan: &Plan, world: &World) -> Result<(), Stop> {
 /// Where this machine's agent keeps its state: `SQUALL_AGENT_STATE`, else where every agent does.
 pub(super) fn agent_state() -> AgentState {
     let named = std::env::var_os("SQUALL_AGENT_STATE").filter(|path| !path.is_empty());
-    named.map_or_else(AgentState::by_default, AgentState::at)
+    // Absolute: it is recorded, and what reverts there may start in another folder.
+    let absolute = |path: OsString| std::path::absolute(&path).unwrap_or_else(|_| path.into());
+    named.map_or_else(AgentState::by_default, |path| AgentState::at(absolute(path)))
 }
 
 /// Reads an inventory's file.

@@ -269,5 +269,6 @@ pub(crate) fn header(experiment: Experiment) -> Header {
         placebo: false,
         again: "squall run test.yaml --seed 7".into(),
         versions: Versions { squall: "0.1.0".into(), host: "lab".into(), kernel: "6.18".into() },
+        agents: BTreeMap::new(),
     }
 }
