@@ -35,6 +35,7 @@ mod pace;
 mod phase;
 mod progress;
 mod recovery;
+mod sources;
 mod steps;
 mod watches;
 
@@ -47,3 +48,4 @@ pub use engine::Engine;
 pub use pace::is_bad_input;
 pub use phase::Phase;
 pub use progress::{ClaimProgress, FaultProgress, Progress};
+pub use sources::source_of;

@@ -9,6 +9,7 @@ use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::shell::{ReadInstances, asked_of_series, foresight};
 use squall_agent::state::StateFolder as AgentState;
+use squall_experiments::engine::source_of;
 use squall_experiments::experiment::{Action, Experiment, StepKind, Undo};
 use squall_experiments::history::AgentPlace;
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
@@ -174,9 +175,7 @@ impl Setup {
             let platform = inject.into.platform.as_ref().or_else(|| world.platforms.keys().next());
             let candidates = platform.and_then(|name| world.platforms.get(name)).into_iter().flatten();
             let candidates: Vec<Instance> = candidates.filter(|one| inject.into.matches(one)).cloned().collect();
-            let named = inject.into.platform.as_ref().and_then(|name| self.sources.get(name.as_str()));
-            let source = named.or_else(|| self.sources.get("")).or_else(|| self.sources.values().next());
-            let source = source.ok_or_else(|| {
+            let (_, source) = source_of(&self.sources, inject.into.platform.as_ref()).ok_or_else(|| {
                 Stop::bad_input("`where` asks a query, and no Prometheus is known: set `prometheus` in squall.yaml")
             })?;
             let matching = asked_of_series(condition, source.as_ref(), candidates.iter()).await.map_err(Stop::error)?;

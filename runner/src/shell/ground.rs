@@ -5,6 +5,7 @@ use crate::history::{Claimed, LiveRun, StateFolder};
 use crate::metrics::{MetricError, MetricSource};
 use crate::platform::{AgentLink, Hosts};
 use jiff::{SignedDuration, Timestamp};
+use squall_experiments::engine::source_of;
 use squall_experiments::experiment::Experiment;
 use squall_experiments::history::{PlatformFacts, RefusedTargets, ResolvedTargets};
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
@@ -52,10 +53,7 @@ impl Ground {
 
     /// The metric source of a platform, and its key.
     pub(super) fn source(&self, platform: Option<&PlatformName>) -> Option<(&String, &Arc<dyn MetricSource>)> {
-        let named = platform.and_then(|name| self.sources.get_key_value(name.as_str()));
-        named
-            .or_else(|| self.sources.get_key_value(""))
-            .or_else(|| self.sources.iter().next().filter(|_| self.sources.len() == 1))
+        source_of(&self.sources, platform)
     }
 
     /// The sources with what preflight measured of their clocks.
