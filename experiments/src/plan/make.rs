@@ -212,7 +212,14 @@ pub(super) fn aim(
     if into.r#where.is_some() && matching.is_none() {
         return Err(CompileError::BadInput("`where` could not be asked, so nobody knows whom it means".to_owned()));
     }
-    let ground = Ground { instances, addresses: &world.addresses, agents: &world.agents, seed, certainty };
+    let ground = Ground {
+        instances,
+        addresses: &world.addresses,
+        platforms: &world.platforms,
+        agents: &world.agents,
+        seed,
+        certainty,
+    };
     // A shot every 100 ms for an hour would be 36,000 picks that nobody reads.
     let shots = shots(inject).min(100);
     let aims = (0..shots).map(|shot| {

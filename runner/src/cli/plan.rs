@@ -71,7 +71,7 @@ async fn ask_agents(
         return Ok(());
     }
     let mut world = known.world;
-    world.addresses = foresight::addresses(experiment, &world.platforms).await;
+    foresight::learn_addresses(experiment, &mut world).await;
     let refusals =
         foresight::refusals(experiment, &world, plan.seed, None, |node| setup.agents.get(node).cloned()).await;
     if refusals.is_empty() {

@@ -9,6 +9,8 @@ mod agents;
 mod agents_tests;
 pub(crate) mod foresight;
 mod ground;
+#[cfg(test)]
+mod ground_tests;
 mod launch;
 mod observer;
 mod preflight;

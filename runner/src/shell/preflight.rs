@@ -115,7 +115,7 @@ impl Ground {
                 Err(reason) => return found.missing.push(format!("{}: {reason}", step.label())),
             }
         }
-        world.addresses = foresight::addresses(&self.experiment, &world.platforms).await;
+        foresight::learn_addresses(&self.experiment, &mut world).await;
         let agent = |node: &NodeName| self.agent(node);
         for refusal in foresight::refusals(&self.experiment, &world, self.seed, Some(&self.run), agent).await {
             let reason = format!("{}: {refusal}", self.place);

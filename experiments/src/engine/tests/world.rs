@@ -311,7 +311,7 @@ pub(super) fn preflight(header: &Header) -> Preflight {
 }
 
 pub(super) fn resolved() -> ResolvedTargets {
-    ResolvedTargets { instances: instances(), matching_where: None, addresses: BTreeMap::new() }
+    ResolvedTargets { instances: instances(), matching_where: None, addresses: BTreeMap::new(), peers: BTreeMap::new() }
 }
 
 pub(super) fn agent_event(node: &NodeName, fault: &FaultId, event: AgentEvent) -> Event {
