@@ -46,6 +46,7 @@ pub use command::{Command, WatchOrder};
 pub use crash::{LeftFault, LeftUndo, Leftovers, Reverted, close, last_words, leftovers, undo_failure};
 pub use engine::Engine;
 pub use pace::is_bad_input;
+pub(crate) use pace::too_short;
 pub use phase::Phase;
 pub use progress::{ClaimProgress, FaultProgress, Progress};
 pub use sources::source_of;

@@ -56,7 +56,7 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     for read in &what.documents.experiments {
         let Some(experiment) = &read.experiment else { continue };
         let file = &what.files[read.place.file];
-        let world = setup.look_around(experiment).await?.world;
+        let world = setup.look_around(experiment, seed).await?.world;
         let plan = setup.plan(experiment, &world, seed)?;
         // Its own file, and those without an experiment: an Inventory, say.
         let of_others: BTreeSet<usize> = what.documents.experiments.iter().map(|other| other.place.file).collect();

@@ -7,6 +7,7 @@ use crate::metrics::{HttpClient, MetricSource, Prometheus};
 use crate::platform::{AgentLink, SocketAgent, locate};
 use crate::secrets::Secrets;
 use crate::settings::Settings;
+use crate::shell::paces::{Paces, paces};
 use crate::shell::{ReadInstances, asked_of_series, foresight};
 use squall_agent::state::StateFolder as AgentState;
 use squall_experiments::engine::source_of;
@@ -54,10 +55,12 @@ pub(super) enum LocalAgent {
     LeftAlone,
 }
 
-/// The world as a plan is made for it, and the agents that did not answer, each with its reason.
+/// The world as a plan is made for it, the agents that did not answer, each with its reason, and what no metric
+/// source has said, a sentence each.
 pub(super) struct Known {
     pub(super) world: World,
     pub(super) unasked: BTreeMap<NodeName, String>,
+    pub(super) unknown: Vec<String>,
 }
 
 impl Setup {
@@ -166,7 +169,7 @@ impl Setup {
     }
 
     /// Asks platforms, sources and agents what a plan needs to know.
-    pub(super) async fn look_around(&self, experiment: &Experiment) -> Result<Known, Stop> {
+    pub(super) async fn look_around(&self, experiment: &Experiment, seed: u64) -> Result<Known, Stop> {
         let platforms = self.instances()?;
         let mut world = World { platforms, ..World::default() };
         for step in experiment.steps() {
@@ -197,7 +200,9 @@ impl Setup {
                 }
             }
         }
-        Ok(Known { world, unasked })
+        let Paces { sampling, unknown } = paces(experiment, &self.sources, seed).await;
+        world.sampling = sampling;
+        Ok(Known { world, unasked, unknown })
     }
 
     /// Makes the plan: whom it would hit now, refusing what cannot or may not be done.

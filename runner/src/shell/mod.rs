@@ -13,6 +13,7 @@ mod ground;
 mod ground_tests;
 mod launch;
 mod observer;
+pub(crate) mod paces;
 mod preflight;
 mod probe;
 mod recover;

@@ -25,10 +25,13 @@ const WORTH_A_WORD: Duration = Duration::from_secs(1);
 const TARGETS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Something that is watched.
-struct Watched<'a> {
-    name: WatchName,
-    source: &'a Source,
-    platform: Option<&'a PlatformName>,
+pub(super) struct Watched<'a> {
+    /// By which it is known.
+    pub(super) name: WatchName,
+    /// What is asked.
+    pub(super) source: &'a Source,
+    /// Of whose source.
+    pub(super) platform: Option<&'a PlatformName>,
     /// Judged by what counters added up to: on raw samples.
     totals: bool,
 }
@@ -270,7 +273,7 @@ fn on_this_host(every: Duration) -> Sampling {
 }
 
 /// Everything that is watched, by its name.
-fn watched(experiment: &Experiment) -> Vec<Watched<'_>> {
+pub(super) fn watched(experiment: &Experiment) -> Vec<Watched<'_>> {
     let claims = experiment.claims().map(|claim| Watched {
         name: WatchName(claim.name.to_string()),
         source: &claim.source,
