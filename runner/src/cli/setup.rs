@@ -58,7 +58,12 @@ pub(super) struct Known {
 
 impl Setup {
     /// Reads what the settings name. Nobody is asked anything yet.
-    pub(super) fn new(settings: Settings, inventories: &[Inventory], local: LocalAgent) -> Result<Self, Stop> {
+    pub(super) fn new(
+        settings: Settings,
+        inventories: &[Inventory],
+        local: LocalAgent,
+        purpose: Purpose,
+    ) -> Result<Self, Stop> {
         let squall =
             std::env::current_exe().map_err(|error| Stop::error(format!("failed to find squall itself: {error}")))?;
         let secrets = Arc::new(settings.secrets().map_err(Stop::bad_input)?);
@@ -73,12 +78,12 @@ impl Setup {
             local,
             settings,
         };
-        setup.add_platforms(inventories)?;
+        setup.add_platforms(inventories, purpose)?;
         setup.add_sources()?;
         Ok(setup)
     }
 
-    fn add_platforms(&mut self, inventories: &[Inventory]) -> Result<(), Stop> {
+    fn add_platforms(&mut self, inventories: &[Inventory], purpose: Purpose) -> Result<(), Stop> {
         let local: PlatformName = LOCAL.parse().expect("it is a name");
         match inventories {
             [] => {}
@@ -100,18 +105,18 @@ impl Setup {
         } else {
             let mut named = Vec::new();
             for (name, platform) in &self.settings.written.platforms {
-                let PlatformSource::Inventory(path) = &platform.source else {
-                    let message = format!("the platform `{name}` is a cluster, which is not carried out yet");
-                    return Err(Stop::bad_input(message));
-                };
-                named.push((name.clone(), self.settings.inside(path)));
+                match &platform.source {
+                    PlatformSource::Inventory(path) => named.push((name.clone(), self.settings.inside(path))),
+                    // To plan or run was refused when the settings were read, and so no run has touched it.
+                    PlatformSource::Kubernetes { .. } => {}
+                }
             }
             named
         };
         for (name, path) in named {
-            let inventory = read_inventory(&path).map_err(Stop::bad_input)?;
+            let inventory = read_inventory(&path, purpose).map_err(Stop::bad_input)?;
             self.add_agents(&inventory);
-            let again = move || read_inventory(&path).map(|inventory| inventory.instances);
+            let again = move || read_inventory(&path, purpose).map(|inventory| inventory.instances);
             self.platforms.insert(name, Arc::new(again));
         }
         Ok(())
@@ -125,6 +130,7 @@ impl Setup {
                 }
                 AgentAddress::Local => Arc::new(SocketAgent::local(self.squall.clone(), &agent_state())),
                 AgentAddress::Unix(path) => Arc::new(SocketAgent::at(path.clone())),
+                // To plan or run was refused when the inventory was read, and so no run has asked it for anything.
                 AgentAddress::Https(_) => continue,
             };
             self.agents.insert(name.clone(), link);
@@ -246,12 +252,12 @@ pub(super) fn agent_state() -> AgentState {
 }
 
 /// Reads an inventory's file.
-fn read_inventory(path: &Path) -> Result<Inventory, String> {
+fn read_inventory(path: &Path, purpose: Purpose) -> Result<Inventory, String> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| format!("the inventory `{shown}` cannot be read: {error}"))?;
     let file =
         SourceFile::from_bytes(shown.to_string(), &bytes).map_err(|problem| render(&[problem], &[], false, 100))?;
-    let (documents, problems) = written::read(std::slice::from_ref(&file), &Parameters::default(), Purpose::Run);
+    let (documents, problems) = written::read(std::slice::from_ref(&file), &Parameters::default(), purpose);
     let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();
     if !errors.is_empty() {
         return Err(render(&errors, std::slice::from_ref(&file), false, 100));
@@ -266,5 +272,5 @@ fn read_inventory(path: &Path) -> Result<Inventory, String> {
 
 /// Everything a command that plans or runs needs.
 pub(super) fn set_up(settings: Settings, what: &ToRun, local: LocalAgent) -> Result<Setup, Stop> {
-    Setup::new(settings, &what.documents.inventories, local)
+    Setup::new(settings, &what.documents.inventories, local, Purpose::Run)
 }

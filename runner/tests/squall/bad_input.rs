@@ -51,6 +51,38 @@ fn check_reads_folders_and_settings_and_says_what_run_will_refuse() {
 }
 
 #[test]
+fn settings_and_inventories_that_are_not_carried_out_are_noted_by_check_and_refused_by_run() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    let inventory = std::fs::read_to_string(world.path("inventory.yaml")).unwrap();
+    let nodes = "spec:\n  nodes:\n    - {name: far, agent: \"https://far.example:7443\"}\n";
+    for (file, text, place) in [
+        (
+            "squall.yaml",
+            "agents: {caFile: nowhere, certFile: nowhere, keyFile: nowhere}\n".to_owned(),
+            "squall.yaml:1:",
+        ),
+        ("squall.yaml", "platforms:\n  cloud: {kubeconfig: nowhere}\n".to_owned(), "squall.yaml:2:"),
+        ("squall.yaml", "secrets:\n  token: {secret: shop, key: token}\n".to_owned(), "squall.yaml:2:"),
+        ("inventory.yaml", inventory.replace("spec:\n", nodes), "inventory.yaml:6:"),
+    ] {
+        world.write("squall.yaml", "history: state\n");
+        world.write("inventory.yaml", &inventory);
+        let with_history = if file == "squall.yaml" { format!("{text}history: state\n") } else { text };
+        world.write(file, &with_history);
+        let said = world.squall(&["check", file]).exits(0, "note[SQ0901]");
+        assert!(said.stderr.contains(place) && said.stderr.contains("0 errors"), "{said:#?}");
+        for command in [["plan", "hold.yaml"].as_slice(), &["run", "hold.yaml", "--yes"]] {
+            let said = world.squall(command).exits(2, "error[SQ0901]");
+            assert!(said.stderr.contains(place), "{said:#?}");
+        }
+        // Whoever must undo something is not held up by it.
+        world.squall(&["revert"]).exits(0, "nothing to revert");
+    }
+    assert!(!is_there(&world.path("agent")), "nobody was needed");
+}
+
+#[test]
 fn a_problem_of_a_file_with_several_documents_is_said_once() {
     let world = World::new();
     world.pause("hold", "1");
