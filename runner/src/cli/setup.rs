@@ -1,5 +1,6 @@
 //! From settings and documents to the ground that runs stand on.
 
+use super::allowed::refuse_what_is_not_allowed;
 use super::exit::Stop;
 use super::files::ToRun;
 use crate::history::StateFolder;
@@ -9,12 +10,11 @@ use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::shell::{ReadInstances, asked_of_series, foresight};
 use squall_agent::state::StateFolder as AgentState;
-use squall_experiments::experiment::{Action, Experiment, StepKind, Undo};
+use squall_experiments::experiment::{Experiment, StepKind};
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
 use squall_experiments::plan::{Caps, Plan, PlanRefusal, World, plan};
 use squall_experiments::target::Instance;
 use squall_experiments::text::{Problem, SourceFile, render};
-use squall_experiments::written::settings::Allow;
 use squall_experiments::written::{self, AgentAddress, Inventory, Parameters, PlatformSource, Purpose};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -194,37 +194,16 @@ impl Setup {
 
     /// Makes the plan: whom it would hit now, refusing what cannot or may not be done.
     pub(super) fn plan(&self, experiment: &Experiment, world: &World, seed: u64) -> Result<Plan, Stop> {
-        self.refuse_what_is_not_allowed(experiment)?;
+        if let Some(allowed) = &self.settings.written.allow {
+            let named = |reason| Stop::bad_input(format!("`{}`: {reason}", experiment.name));
+            refuse_what_is_not_allowed(experiment, allowed).map_err(named)?;
+        }
         let protected = self.settings.written.protected.clone().unwrap_or_default();
         let caps = Caps { protected, limits: self.settings.caps() };
         let made = plan(experiment, world, seed, &caps)
             .map_err(|refusals| refused(&format!("`{}` cannot be run as things are", experiment.name), &refusals))?;
         refuse_the_dead(&made, world)?;
         Ok(made)
-    }
-
-    fn refuse_what_is_not_allowed(&self, experiment: &Experiment) -> Result<(), Stop> {
-        let Some(allowed) = &self.settings.written.allow else { return Ok(()) };
-        let prepared = experiment.prepare.iter().map(|(_, name, perform)| (name.to_string(), perform));
-        let steps = experiment.steps();
-        let performed = steps.iter().filter_map(|step| match &step.kind {
-            StepKind::Perform(perform) => Some((step.label(), perform.as_ref())),
-            StepKind::Inject(_) | StepKind::Wait(_) | StepKind::WaitFor(_) | StepKind::Parallel(_) => None,
-        });
-        for (name, perform) in prepared.chain(performed) {
-            let undo: &[Action] = match &perform.undo {
-                Undo::By(actions) => actions,
-                Undo::Irreversible if allowed.contains(&Allow::Irreversible) => &[],
-                Undo::Irreversible => {
-                    return Err(Stop::bad_input(format!("{name} is irreversible, and the settings do not allow that")));
-                }
-            };
-            let mut actions = std::iter::once(&perform.action).chain(undo);
-            if actions.any(|action| matches!(action, Action::Exec(_))) && !allowed.contains(&Allow::Exec) {
-                return Err(Stop::bad_input(format!("{name} runs a command, and the settings do not allow `exec`")));
-            }
-        }
-        Ok(())
     }
 }
 

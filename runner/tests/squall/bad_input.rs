@@ -179,6 +179,49 @@ fn a_command_that_settings_do_not_allow_does_not_run() {
     assert!(!is_there(&world.path("touched")));
 }
 
+/// A source that only reads is a command all the same: `allow: []` is about what runs on this host.
+#[test]
+fn a_command_that_settings_do_not_allow_is_no_source_either() {
+    const TOUCH: &str = "exec: {command: [touch, touched]}";
+    let world = World::new();
+    world.pause("hold", "1s");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    let own = "exec: {command: [\"true\"]}";
+    assert!(text.contains(own), "{text}");
+    let text = text.replace(own, "http: {url: \"http://127.0.0.1:9\"}");
+    let before = |key: &str, added: &str| text.replacen(key, &format!("{added}{key}"), 1);
+    let listed =
+        |key: &str| before("  method:\n", &format!("  {key}:\n    - name: mine\n      {TOUCH}\n      is: 1\n"));
+    let witness = format!("      witness:\n        {TOUCH}\n        becomes: 0\n");
+    let waits = format!("    - name: mine\n      waitFor: {{{TOUCH}, is: 0}}\n      within: 9s\n");
+    let indicator = format!(
+        "  indicators:\n    touch: {{{TOUCH}}}\n  steadyState:\n    - {{name: mine, indicator: touch, is: 0}}\n"
+    );
+    let load = format!("  prepare:\n    - name: mine\n      perform: {{{TOUCH}}}\n      undo: []\n");
+    for (text, place) in [
+        (listed("steadyState"), "mine under `steadyState` runs a command"),
+        (listed("abortIf"), "mine under `abortIf` runs a command"),
+        (
+            before("    - name: host-goes-on\n", &format!("    - name: mine\n      {TOUCH}\n      is: 1\n")),
+            "mine under `expect`",
+        ),
+        (before("  method:\n", &indicator), "mine under `steadyState`, by the indicator `touch`, runs a command"),
+        (before("  expect:\n", &witness), "the `witness` of hold runs a command"),
+        (before("    - name: hold\n", &waits), "the `waitFor` mine runs a command"),
+        (before("  method:\n", &load), "mine runs a command"),
+    ] {
+        world.write("exec.yaml", &text);
+        world.write("squall.yaml", "history: state\nallow: []\n");
+        for command in [["plan", "exec.yaml"].as_slice(), &["run", "exec.yaml", "--yes"]] {
+            world.squall(command).exits(2, place);
+        }
+        assert!(!is_there(&world.path("touched")), "{place}: it ran");
+        assert_eq!(world.state_of_victim(), 'S');
+        world.write("squall.yaml", "history: state\nallow: [exec]\n");
+        world.squall(&["plan", "exec.yaml"]).exits(0, "hits victim");
+    }
+}
+
 /// A Prometheus that scrapes one target every second, and has no series yet.
 fn prometheus() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

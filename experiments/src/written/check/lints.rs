@@ -46,9 +46,10 @@ impl Checker<'_> {
         self.events_for_the_bound(written, &span, resolved, analysis, verb);
     }
 
-    /// A ratio has no value while its denominator is zero.
+    /// A ratio has no value while its denominator is zero. Whoever says `minEvents`, in an indicator that the steady
+    /// state uses too, say, has thought of it.
     fn denominator(&mut self, span: &Span, resolved: &Resolved, role: Role) {
-        if ratio(resolved.analysis.as_ref()).is_none() || resolved.min_events.is_some() && role != Role::AbortIf {
+        if ratio(resolved.analysis.as_ref()).is_none() || resolved.min_events.is_some() {
             return;
         }
         let (message, hint) = match role {
@@ -56,7 +57,7 @@ impl Checker<'_> {
                 "without events this ratio has no value, and with a few it is noise",
                 "add `minEvents:`; 300 events bound a rate to 1%",
             ),
-            // Nothing is counted there: each sample is judged by itself.
+            // No events are counted there: each sample is judged by itself.
             Role::AbortIf => (
                 "without events this ratio has no value, the safety stop goes blind, and the run is reverted",
                 "watch what hurts by itself, such as `sum(rate(errors_total[10s]))`, or keep load flowing by `prepare`",
