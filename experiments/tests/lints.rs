@@ -52,11 +52,23 @@ fn a_denominator_that_can_be_zero_is_warned_of_in_every_list() {
     for (list, found) in everywhere(ratio, "is: at least 99%", Code::DenominatorZero) {
         assert_eq!(found.len(), 1, "{list}");
         let hint = found[0].hint.as_deref().unwrap_or_default();
-        assert_eq!(hint.contains("minEvents"), list != "abortIf", "nothing is counted in `abortIf`: {hint}");
+        assert_eq!(hint.contains("demand events of it in `steadyState`"), list == "abortIf", "{hint}");
     }
     for (list, found) in everywhere(ratio, "is: at least 99%\n  minEvents: 300", Code::DenominatorZero) {
         assert!(found.is_empty(), "{list}: {found:#?}");
     }
+    // A safety stop over what the steady state has counted: its denominator is not zero when the method begins.
+    let stop = |events: &str| {
+        let steady = format!("- {{name: steady, indicator: success, is: at least 99%{events}}}");
+        let text = Scaffold::Spec
+            .around(&format!("indicators:\n  success:\n    query: {ratio}\nabortIf:\n- {{name: stop, indicator: success, is: below 50%}}"))
+            .replace("- {name: steady, query: max(up), is: 1}", &steady);
+        let file = SourceFile { path: "a.yaml".into(), text };
+        let (_, problems) = read(&[file], &Parameters::default(), Purpose::Run);
+        assert!(!problems.iter().any(Problem::is_error), "{problems:#?}");
+        problems.iter().filter(|problem| problem.code == Code::DenominatorZero).count()
+    };
+    assert_eq!((stop(", minEvents: 300"), stop("")), (0, 2));
 }
 
 #[test]

@@ -46,10 +46,15 @@ impl Checker<'_> {
         self.events_for_the_bound(written, &span, resolved, analysis, verb);
     }
 
-    /// A ratio has no value while its denominator is zero. Whoever says `minEvents`, in an indicator that the steady
-    /// state uses too, say, has thought of it.
+    /// A ratio has no value while its denominator is zero.
     fn denominator(&mut self, span: &Span, resolved: &Resolved, role: Role) {
-        if ratio(resolved.analysis.as_ref()).is_none() || resolved.min_events.is_some() {
+        let Some(shape) = ratio(resolved.analysis.as_ref()) else { return };
+        let below = shape.denominator.iter().filter_map(|place| shape.leaves.get(*place));
+        let below: Vec<String> = below.map(|leaf| leaf.selector.to_string()).collect();
+        if resolved.min_events.is_some() {
+            if role == Role::SteadyState {
+                self.counted.extend(below);
+            }
             return;
         }
         let (message, hint) = match role {
@@ -57,10 +62,11 @@ impl Checker<'_> {
                 "without events this ratio has no value, and with a few it is noise",
                 "add `minEvents:`; 300 events bound a rate to 1%",
             ),
-            // No events are counted there: each sample is judged by itself.
+            // A safety stop judges each sample by itself; what the baseline has counted was not zero.
+            Role::AbortIf if below.iter().all(|selector| self.counted.contains(selector)) => return,
             Role::AbortIf => (
                 "without events this ratio has no value, the safety stop goes blind, and the run is reverted",
-                "watch what hurts by itself, such as `sum(rate(errors_total[10s]))`, or keep load flowing by `prepare`",
+                "demand events of it in `steadyState` (`minEvents:`), or watch `sum(rate(errors_total[10s]))` by itself",
             ),
         };
         self.hint(Code::DenominatorZero, span, message, hint);

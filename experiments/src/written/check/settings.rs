@@ -162,6 +162,7 @@ fn settings(written: &SettingsFile, purpose: Purpose, problems: &mut Problems) -
         indicators: BTreeMap::new(),
         used_indicators: BTreeSet::new(),
         not_yet: Vec::new(),
+        counted: BTreeSet::new(),
         steps: 0,
         preparations: 0,
     };
