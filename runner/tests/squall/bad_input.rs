@@ -157,6 +157,21 @@ fn targets_that_are_not_there_or_too_many_are_refused() {
 }
 
 #[test]
+fn who_the_settings_protect_is_not_hit() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    for protected in ["{labels: {app: victim}}", "{names: [victim]}", "{node: local}"] {
+        world.write("squall.yaml", &format!("history: state\nprotected:\n  - {{namespace: bank}}\n  - {protected}\n"));
+        for command in [["plan", "hold.yaml"].as_slice(), &["run", "hold.yaml", "--yes"]] {
+            world.squall(command).exits(2, "hold: victim is protected by the settings");
+        }
+        assert_eq!(world.state_of_victim(), 'S');
+    }
+    world.write("squall.yaml", "history: state\nprotected:\n  - {labels: {app: other}}\n");
+    world.squall(&["plan", "hold.yaml"]).exits(0, "hits victim");
+}
+
+#[test]
 fn nothing_runs_that_nobody_confirmed() {
     let world = World::new();
     world.pause("hold", "1s");
