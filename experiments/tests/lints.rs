@@ -54,6 +54,10 @@ fn a_denominator_that_can_be_zero_is_warned_of_in_every_list() {
         let hint = found[0].hint.as_deref().unwrap_or_default();
         assert_eq!(hint.contains("demand events of it in `steadyState`"), list == "abortIf", "{hint}");
     }
+    // Of what is judged sample by sample, the steady state can count.
+    let once = format!("- name: a\n  query: {ratio}\n  becomes: at least 99%\n  within: 9s\n  after: cut.start");
+    let found = warnings(Scaffold::Expect, &once, Code::DenominatorZero);
+    assert_eq!(found[0].hint.as_deref(), Some("demand events of it in `steadyState` (`minEvents:`)"));
     for (list, found) in everywhere(ratio, "is: at least 99%\n  minEvents: 300", Code::DenominatorZero) {
         assert!(found.is_empty(), "{list}: {found:#?}");
     }
@@ -69,6 +73,24 @@ fn a_denominator_that_can_be_zero_is_warned_of_in_every_list() {
         problems.iter().filter(|problem| problem.code == Code::DenominatorZero).count()
     };
     assert_eq!((stop(", minEvents: 300"), stop("")), (0, 2));
+}
+
+#[test]
+fn min_events_where_nothing_counts_them_is_warned_of() {
+    for (times, is_counted) in [
+        ("is: at least 99%", true),
+        ("totals: at least 99%", true),
+        ("is: at least 99%\n  at: cut.end", false),
+        ("becomes: at least 99%\n  within: 9s\n  after: cut.start", false),
+        ("becomes: at least 99%\n  within: 9s\n  after: cut.start\n  for: 5s", true),
+    ] {
+        let example = format!("- name: a\n  query: sum(ok_total) / sum(all_total)\n  {times}\n  minEvents: 300");
+        let found = warnings(Scaffold::Expect, &example, Code::MinEventsNotHere);
+        assert_eq!(found.is_empty(), is_counted, "{times}: {found:#?}");
+    }
+    let stop = everywhere(ratio_of_rates(), "is: below 50%\n  minEvents: 10", Code::MinEventsNotHere);
+    let counts: Vec<(&str, usize)> = stop.iter().map(|(list, found)| (*list, found.len())).collect();
+    assert_eq!(counts, [("expect", 0), ("steadyState", 0), ("abortIf", 1)]);
 }
 
 #[test]

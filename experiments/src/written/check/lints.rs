@@ -2,9 +2,9 @@
 
 use super::checker::{Checker, at};
 use super::sources::Resolved;
-use crate::claim::{Leaf, Predicate, QueryShape, Role, Verb};
+use crate::claim::{Dwell, Leaf, Predicate, QueryShape, Role, Verb};
 use crate::promql::Analysis;
-use crate::text::{Code, Span};
+use crate::text::{Code, Severity, Span};
 use crate::unit::Length;
 use crate::written::claim::Claim as WrittenClaim;
 
@@ -42,12 +42,21 @@ impl Checker<'_> {
                 "say which: `max(...)` for any, `min(...)` for all, `sum(...)`",
             );
         }
-        self.denominator(&span, resolved, role);
+        self.events_without_window(written, verb);
+        self.denominator(&span, resolved, verb, role);
         self.events_for_the_bound(written, &span, resolved, analysis, verb);
     }
 
+    /// `minEvents` counts over a window: elsewhere it would be read, and do nothing.
+    fn events_without_window(&mut self, written: &WrittenClaim, verb: &Verb) {
+        let Some(events) = at(&written.min_events).filter(|_| !has_window(verb)) else { return };
+        let problem = self.note(Code::MinEventsNotHere, events, "events are counted over a window, and here is none");
+        problem.severity = Severity::Warning;
+        problem.hint = Some("demand them in `steadyState`, or in a claim with `is` or `totals`".to_owned());
+    }
+
     /// A ratio has no value while its denominator is zero.
-    fn denominator(&mut self, span: &Span, resolved: &Resolved, role: Role) {
+    fn denominator(&mut self, span: &Span, resolved: &Resolved, verb: &Verb, role: Role) {
         let Some(shape) = ratio(resolved.analysis.as_ref()) else { return };
         let below = shape.denominator.iter().filter_map(|place| shape.leaves.get(*place));
         let below: Vec<String> = below.map(|leaf| leaf.selector.to_string()).collect();
@@ -57,13 +66,19 @@ impl Checker<'_> {
             }
             return;
         }
+        // Without a window each sample is judged by itself; what the baseline has counted was not zero.
+        if !has_window(verb) && below.iter().all(|selector| self.counted.contains(selector)) {
+            return;
+        }
         let (message, hint) = match role {
-            Role::Expect | Role::SteadyState => (
+            Role::Expect | Role::SteadyState if has_window(verb) => (
                 "without events this ratio has no value, and with a few it is noise",
                 "add `minEvents:`; 300 events bound a rate to 1%",
             ),
-            // A safety stop judges each sample by itself; what the baseline has counted was not zero.
-            Role::AbortIf if below.iter().all(|selector| self.counted.contains(selector)) => return,
+            Role::Expect | Role::SteadyState => (
+                "without events this ratio has no value, and with a few it is noise",
+                "demand events of it in `steadyState` (`minEvents:`)",
+            ),
             Role::AbortIf => (
                 "without events this ratio has no value, the safety stop goes blind, and the run is reverted",
                 "demand events of it in `steadyState` (`minEvents:`), or watch `sum(rate(errors_total[10s]))` by itself",
@@ -93,6 +108,18 @@ impl Checker<'_> {
             let hint = format!("write `minEvents: {needed}`: n events without a failure bound the rate to 3/n");
             self.hint(Code::TooFewEvents, span, message, hint);
         }
+    }
+}
+
+/// Whether a verb is judged over a window, in which events can be counted.
+fn has_window(verb: &Verb) -> bool {
+    match verb {
+        Verb::Is { .. } | Verb::Totals { .. } => true,
+        Verb::Becomes { dwell, .. } => match dwell {
+            Dwell::Once => false,
+            Dwell::For { .. } | Dwell::Until { .. } => true,
+        },
+        Verb::IsAt { .. } | Verb::Aborts { .. } => false,
     }
 }
 
