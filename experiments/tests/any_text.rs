@@ -20,7 +20,7 @@ fn survives(text: String) -> Result<(), TestCaseError> {
     prop_assert_eq!(&problems, &again);
     render(&problems, files, false, 100);
     to_json(&problems, files);
-    let (_, problems) = read_settings(&file);
+    let (_, problems) = read_settings(&file, Purpose::Check);
     render(&problems, files, true, 80);
     Ok(())
 }

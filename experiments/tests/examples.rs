@@ -115,7 +115,7 @@ fn the_schema_is_as_published() {
 #[test]
 fn the_schema_of_settings_accepts_what_the_reader_accepts_and_refuses_a_slip() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples/settings/squall.yaml");
-    let (settings, problems) = read_settings(&source(&path));
+    let (settings, problems) = read_settings(&source(&path), Purpose::Check);
     assert!(settings.is_some(), "{}", render(&problems, &[source(&path)], false, 100));
     let document = json_documents(&path).remove(0);
     let schema = settings_schema();

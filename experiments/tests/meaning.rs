@@ -235,9 +235,12 @@ fn inventories_become_instances() {
 #[test]
 fn settings_are_read_and_checked() {
     let file = |text: &str| SourceFile { path: "squall.yaml".into(), text: text.into() };
-    let (settings, problems) = read_settings(&file(
-        "prometheus: {url: \"http://127.0.0.1:9090\", basicAuth: {username: a, passwordFile: /b}}\nplatforms:\n  shop: {inventory: lab.yaml}\n  cloud: {context: staging, prometheus: {url: \"https://p\"}}\nparameters: {replicas: 3}\nsecrets: {token: {env: TOKEN}}\nprotected:\n  - {labels: {app: bank}}\nlimits: {maxTargets: 2}\nallow: [exec]\nconfirm: never\nhistory: /var/lib/squall\n",
-    ));
+    let (settings, problems) = read_settings(
+        &file(
+            "prometheus: {url: \"http://127.0.0.1:9090\", basicAuth: {username: a, passwordFile: /b}}\nplatforms:\n  shop: {inventory: lab.yaml}\n  other: {inventory: other.yaml, prometheus: {url: \"https://p\"}}\nparameters: {replicas: 3}\nsecrets: {token: {env: TOKEN}}\nprotected:\n  - {labels: {app: bank}}\nlimits: {maxTargets: 2}\nallow: [exec]\nconfirm: never\nhistory: /var/lib/squall\n",
+        ),
+        Purpose::Run,
+    );
     assert_eq!(problems, []);
     let settings = settings.unwrap();
     assert_eq!(settings.parameters["replicas"], "3");
@@ -249,13 +252,13 @@ fn settings_are_read_and_checked() {
         (Some(1), Some(1))
     );
     for text in ["", "# nothing yet\n", "---\n", "- prometheus\n", "http://prometheus.example:9090\n"] {
-        let (settings, problems) = read_settings(&file(text));
+        let (settings, problems) = read_settings(&file(text), Purpose::Run);
         let said = render(&problems, &[file(text)], false, 100);
         assert!(settings.is_none(), "{text:?}");
         assert!(said.contains(":1:1\n") && said.contains("such as `prometheus: {url: "), "{said}");
     }
     let text = "promethius: {url: x}\nplatforms:\n  a: {inventory: x, context: y}\nsecrets: {s: {file: /a, env: B}}\nallow: [exce]\nconfirm: on\nlimits: {maxPercent: 5}\n";
-    let (settings, problems) = read_settings(&file(text));
+    let (settings, problems) = read_settings(&file(text), Purpose::Run);
     assert!(settings.is_none());
     insta::assert_snapshot!(render(&problems, &[file(text)], false, 100));
 }

@@ -11,7 +11,7 @@ use crate::secrets::Secrets;
 use squall_experiments::target::LimitCaps;
 use squall_experiments::text::{Problem, SourceFile, render};
 use squall_experiments::written::settings::Confirm;
-use squall_experiments::written::{PrometheusSettings, SecretSource, Settings as Written, read_settings};
+use squall_experiments::written::{PrometheusSettings, Purpose, SecretSource, Settings as Written, read_settings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -28,14 +28,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings, and lays the environment over them.
+    /// Reads the settings, and lays the environment over them. What is not yet carried out is refused only where
+    /// something is to be planned or run: `revert` and `halt` must not fail on a line that no run has used.
     ///
     /// # Errors
     /// Everything that is wrong, rendered for people.
-    pub fn load(named: Option<&Path>) -> Result<Self, String> {
+    pub fn load(named: Option<&Path>, purpose: Purpose) -> Result<Self, String> {
         let path = named.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_owned);
         let mut settings = match std::fs::read(&path) {
-            Ok(bytes) => Self::read(&path, &bytes)?,
+            Ok(bytes) => Self::read(&path, &bytes, purpose)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Self::default(),
             Err(error) => {
                 let hint = if path.is_dir() { "; name a file in it" } else { "" };
@@ -46,10 +47,10 @@ impl Settings {
         Ok(settings)
     }
 
-    fn read(path: &Path, bytes: &[u8]) -> Result<Self, String> {
+    fn read(path: &Path, bytes: &[u8], purpose: Purpose) -> Result<Self, String> {
         let shown = path.display().to_string();
         let file = SourceFile::from_bytes(shown, bytes).map_err(|problem| render(&[problem], &[], false, 100))?;
-        let (written, problems) = read_settings(&file);
+        let (written, problems) = read_settings(&file, purpose);
         let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();
         let written = written.ok_or_else(|| render(&errors, std::slice::from_ref(&file), false, 100))?;
         Ok(Self { written, folder: path.parent().map(Path::to_owned).unwrap_or_default() })
@@ -131,7 +132,8 @@ impl Settings {
                 SecretSource::Environment(variable) => {
                     std::env::var(variable).map_err(|_| format!("the variable {variable} is not set"))
                 }
-                SecretSource::Kubernetes { .. } => Err("secrets of Kubernetes are not carried out yet".to_owned()),
+                // To plan or run was refused when the settings were read; an undo that needs it names it.
+                SecretSource::Kubernetes { .. } => continue,
             };
             let value = read.map_err(|reason| format!("the secret `{name}` cannot be read: {reason}"))?;
             values.insert(name.clone(), value);
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
 
     fn settings(text: &str) -> Result<Settings, String> {
-        Settings::read(Path::new("/etc/staging/squall.yaml"), text.as_bytes())
+        Settings::read(Path::new("/etc/staging/squall.yaml"), text.as_bytes(), Purpose::Run)
     }
 
     #[test]

@@ -94,15 +94,42 @@ fn the_agent_takes_the_vocabulary_without_the_language() {
     }
 }
 
-#[test]
-fn the_top_level_holds_what_it_should_and_nothing_else() {
+/// Everything that git keeps; nothing where this is no checkout.
+fn committed() -> Option<String> {
     let listed =
         Command::new("git").args(["ls-files"]).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).output();
-    let Some(listed) = listed.ok().filter(|listed| listed.status.success() && !listed.stdout.is_empty()) else {
+    let listed = listed.ok().filter(|listed| listed.status.success() && !listed.stdout.is_empty());
+    if listed.is_none() {
         eprintln!("skipped: this is no git checkout");
-        return;
-    };
-    let listed = String::from_utf8(listed.stdout).expect("paths are UTF-8");
+    }
+    listed.map(|listed| String::from_utf8(listed.stdout).expect("paths are UTF-8"))
+}
+
+/// Whoever looks for code finds it in the file that is named for it.
+#[test]
+fn a_module_that_only_names_others_holds_no_code_of_its_own() {
+    let Some(listed) = committed() else { return };
+    let roots: Vec<&str> =
+        listed.lines().filter(|path| path.ends_with("/mod.rs") || path.ends_with("/lib.rs")).collect();
+    assert!(roots.len() > 20, "{roots:?}");
+    for path in roots {
+        let text = std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR")))
+            .expect("what is committed can be read");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//") && !line.starts_with('#'));
+        let code = code.collect::<Vec<_>>().join("\n");
+        for item in code.split(';').map(str::trim).filter(|item| !item.is_empty()) {
+            let own = item.strip_prefix("pub").map_or(item, |rest| {
+                rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, rest)| rest)
+            });
+            let names_others = ["mod ", "use "].iter().any(|word| own.trim_start().starts_with(word));
+            assert!(names_others, "{path}: {item}");
+        }
+    }
+}
+
+#[test]
+fn the_top_level_holds_what_it_should_and_nothing_else() {
+    let Some(listed) = committed() else { return };
     let top: BTreeSet<&str> = listed.lines().map(|path| path.split('/').next().expect("split yields one")).collect();
     let expected = [
         "Cargo.lock",

@@ -4,6 +4,7 @@ use super::compile::{Certainty, CompileError, Ground, Wanted, compile, effective
 use super::moments::moments;
 use super::overlap::overlap;
 use super::refers::{steps_of_claim, steps_of_source};
+use super::shots::picks;
 use super::timeline::{Schedule, schedule};
 use super::windows::{baseline_bounds, recovery_bounds};
 use super::words::what_it_does;
@@ -13,7 +14,7 @@ use crate::experiment::{Experiment, Inject, Lasting, Step, StepId, StepKind, Und
 use crate::fault::{AgentDescription, Fault};
 use crate::judge::{Sampling, WatchName};
 use crate::name::{InstanceName, NodeName, PlatformName};
-use crate::target::{Hit, Instance, LimitCaps, Selector, check_limits, select};
+use crate::target::{Hit, Instance, LimitCaps, Selector, check_limits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
@@ -191,16 +192,6 @@ pub(crate) fn protects(protected: &[Selector], platform: Option<&PlatformName>, 
     })
 }
 
-/// How often a step shoots.
-pub(crate) fn shots(inject: &Inject) -> u32 {
-    match (&inject.every, &inject.lasting) {
-        (Some(every), Lasting::For(length)) if !every.get().is_zero() => {
-            u32::try_from(length.get().as_nanos().div_ceil(every.get().as_nanos())).unwrap_or(u32::MAX).max(1)
-        }
-        _ => 1,
-    }
-}
-
 pub(super) fn aim(
     step: &Step,
     inject: &Inject,
@@ -222,12 +213,9 @@ pub(super) fn aim(
         seed,
         certainty,
     };
-    // A shot every 100 ms for an hour would be 36,000 picks that nobody reads.
-    let shots = shots(inject).min(100);
-    let aims = (0..shots).map(|shot| {
-        let shot = inject.every.map(|_| shot);
-        let found = select(&into, instances, matching, seed, shot)
-            .map_err(|error| CompileError::BadInput(error.to_string()))?;
+    let picks =
+        picks(inject, &into, instances, matching, seed).map_err(|error| CompileError::BadInput(error.to_string()))?;
+    let aims = picks.into_iter().map(|found| {
         let held = inject.lasting != Lasting::Once && inject.every.is_none();
         let wanted = compile(&inject.fault, held, &found.targets, ground)?;
         let targets = wanted.iter().flat_map(|one| one.hits.iter().cloned()).collect();

@@ -6,6 +6,7 @@ mod moments;
 mod overlap;
 mod planned;
 mod refers;
+mod shots;
 mod timeline;
 mod windows;
 mod words;
@@ -17,7 +18,8 @@ pub use planned::{Bounds, Plan, PlannedStep};
 pub use timeline::{Schedule, schedule};
 
 pub(crate) use compile::{Certainty, Ground, Wanted, compile, effective_selector};
-pub(crate) use make::{population, protects, shots};
+pub(crate) use make::{population, protects};
+pub(crate) use shots::shots;
 pub(crate) use timeline::{grace, longest_lasting};
 pub(crate) use windows::{baseline_claims, baseline_length};
 

@@ -1,7 +1,7 @@
 //! Steps in a few words, for people.
 
 use super::compile::way_in_words;
-use super::make::shots;
+use super::shots::shots;
 use crate::claim::Source;
 use crate::experiment::{Action, Step, StepKind};
 use crate::fault::{Fault, ZoneLossMode};

@@ -2,9 +2,10 @@
 
 use super::brackets::{Unclosed, unclosed};
 use super::filter::{Filter, filter};
+use super::holes::Holes;
 use super::{formula, leaves};
 use crate::claim::{Query, QueryShape};
-use crate::experiment::{Piece, Template};
+use crate::experiment::Template;
 use promql_parser::parser::token::{T_DIV, T_EQLC, T_LOR, T_NEQ};
 use promql_parser::parser::{self, Expr};
 
@@ -221,69 +222,11 @@ fn is_counter(metric: &str) -> bool {
     ["_total", "_count", "_sum", "_bucket"].iter().any(|suffix| metric.ends_with(suffix))
 }
 
-/// A template's text with a word in place of each hole, and the way back.
-pub(super) struct Holes {
-    text: String,
-    pieces: Vec<Piece>,
-    marker: String,
-}
-
-impl Holes {
-    fn of(template: &Template) -> Self {
-        let plain: String = template
-            .0
-            .iter()
-            .filter_map(|piece| if let Piece::Text(text) = piece { Some(text.as_str()) } else { None })
-            .collect();
-        // A word that the query does not have.
-        let mut marker = "squallhole".to_owned();
-        while plain.contains(&marker) {
-            marker.push('q');
-        }
-        let (mut text, mut pieces) = (String::new(), Vec::new());
-        for piece in &template.0 {
-            match piece {
-                Piece::Text(part) => text.push_str(part),
-                hole => {
-                    text.push_str(&format!("{marker}{}x", pieces.len()));
-                    pieces.push(hole.clone());
-                }
-            }
-        }
-        Self { text, pieces, marker }
-    }
-
-    pub(super) fn restore(&self, text: &str) -> Template {
-        let mut restored = Vec::new();
-        let mut parts = text.split(self.marker.as_str());
-        let mut push = |text: &str| {
-            if !text.is_empty() {
-                restored.push(Piece::Text(text.to_owned()));
-            }
-        };
-        push(parts.next().unwrap_or_default());
-        for part in parts {
-            let hole = part
-                .split_once('x')
-                .and_then(|(number, rest)| Some((self.pieces.get(number.parse::<usize>().ok()?)?, rest)));
-            match hole {
-                Some((piece, rest)) => {
-                    restored.push(piece.clone());
-                    if !rest.is_empty() {
-                        restored.push(Piece::Text(rest.to_owned()));
-                    }
-                }
-                None => restored.push(Piece::Text(part.to_owned())),
-            }
-        }
-        Template(restored)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::claim::{Aggregation, Formula, Operator};
+    use crate::experiment::Piece;
     use std::time::Duration;
 
     fn read(text: &str) -> Analysis {

@@ -5,7 +5,8 @@
 //! and an empty answer is a missing sample, of which a few are tolerated. So a filter is nowhere harmless, inside
 //! `count(...)` neither: everything it says can be said with `bool`, which gives 1 or 0 and hides nothing.
 
-use super::analysis::{Holes, unwrap};
+use super::analysis::unwrap;
+use super::holes::Holes;
 use promql_parser::parser::token::{
     T_COUNT, T_DIV, T_GTE, T_GTR, T_LAND, T_LSS, T_LTE, T_LUNLESS, T_NEQ, T_SUM, TokenType,
 };

@@ -1,6 +1,6 @@
 //! The selectors of a query, with how far each looks back.
 
-use super::analysis::Holes;
+use super::holes::Holes;
 use crate::claim::Leaf;
 use promql_parser::parser::{AtModifier, Expr, Offset, VectorSelector};
 use std::time::Duration;

@@ -6,6 +6,7 @@ mod analysis;
 mod brackets;
 mod filter;
 mod formula;
+mod holes;
 mod leaves;
 
 pub use analysis::{Analysis, analyse, query};

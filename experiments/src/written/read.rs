@@ -150,7 +150,8 @@ impl Reader<'_> {
             }
             DocumentKind::Inventory => {
                 let document = whole::<InventorySpec>(&root, problems);
-                let inventory = document.and_then(|document| check::inventory::inventory(&document, problems));
+                let inventory =
+                    document.and_then(|document| check::inventory::inventory(&document, self.purpose, problems));
                 let has_errors = problems.has_errors_since(before);
                 self.documents.inventories.extend(inventory.filter(|_| !has_errors));
                 return;

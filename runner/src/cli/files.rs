@@ -60,7 +60,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<Exit, Stop> {
     let (_, found) = written::read(&files, &Parameters::default(), Purpose::Check);
     problems.extend(found);
     for file in settings {
-        let (_, found) = read_settings(&file);
+        let (_, found) = read_settings(&file, Purpose::Check);
         problems.extend(found.into_iter().map(|problem| in_file(problem, files.len())));
         files.push(file);
     }

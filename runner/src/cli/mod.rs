@@ -1,4 +1,5 @@
 //! The command line: one file a command, exit codes in one table.
+mod allowed;
 mod arguments;
 mod confirm;
 mod exit;

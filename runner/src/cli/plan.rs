@@ -11,12 +11,14 @@ use crate::settings::Settings;
 use crate::shell::foresight;
 use squall_experiments::experiment::Experiment;
 use squall_experiments::plan::Plan;
+use squall_experiments::written::Purpose;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
 /// Shows the plan of every experiment in the files.
 pub(super) async fn plan(arguments: &PlanArguments) -> Result<Exit, Stop> {
-    let settings = Settings::load(arguments.environment.settings().as_deref()).map_err(Stop::bad_input)?;
+    let settings =
+        Settings::load(arguments.environment.settings().as_deref(), Purpose::Run).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     let local = if rustix::process::geteuid().is_root() { LocalAgent::Started } else { LocalAgent::LeftAlone };
     let setup = set_up(settings, &what, local)?;

@@ -8,13 +8,14 @@ use crate::history::{LiveRun, StillLeft, Store};
 use crate::settings::Settings;
 use crate::shell::{Actions, recover};
 use squall_experiments::name::RunId;
+use squall_experiments::written::Purpose;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Removes what one run, or every run, has left.
 pub(super) async fn revert(wanted: Option<&str>, by_hand: bool, settings: Option<&Path>) -> Result<Exit, Stop> {
-    let settings = Settings::load(settings).map_err(Stop::bad_input)?;
-    let setup = Setup::new(settings, &[], LocalAgent::Started)?;
+    let settings = Settings::load(settings, Purpose::Check).map_err(Stop::bad_input)?;
+    let setup = Setup::new(settings, &[], LocalAgent::Started, Purpose::Check)?;
     let found = Store::open_to_read(&setup.folder.history()).map_err(|error| Stop::failed(&error))?;
     let Some(mut store) = found else {
         let message = "no runs yet, so nothing to revert; `squall agent revert --all` undoes every fault on this node";

@@ -21,6 +21,7 @@ use squall_experiments::history::{Event, Header, RECORD_VERSION, Record, Version
 use squall_experiments::judge::Verdict;
 use squall_experiments::name::RunId;
 use squall_experiments::plan::Plan;
+use squall_experiments::written::Purpose;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -46,7 +47,8 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     // From here on Ctrl-C ends a run by reverting it, whatever the moment; between two runs it ends the command.
     let mut signals =
         Signals::listen().map_err(|error| Stop::error(format!("failed to listen for signals: {error}")))?;
-    let settings = Settings::load(arguments.environment.settings().as_deref()).map_err(Stop::bad_input)?;
+    let settings =
+        Settings::load(arguments.environment.settings().as_deref(), Purpose::Run).map_err(Stop::bad_input)?;
     let what = read_to_run(&arguments.what, &settings)?;
     arguments.outputs.check(what.documents.experiments.len())?;
     let setup = set_up(settings, &what, LocalAgent::Started)?;

@@ -1,5 +1,6 @@
 //! From settings and documents to the ground that runs stand on.
 
+use super::allowed::refuse_what_is_not_allowed;
 use super::exit::Stop;
 use super::files::ToRun;
 use crate::history::StateFolder;
@@ -11,13 +12,12 @@ use crate::shell::paces::{Paces, paces};
 use crate::shell::{ReadInstances, asked_of_series, foresight};
 use squall_agent::state::StateFolder as AgentState;
 use squall_experiments::engine::source_of;
-use squall_experiments::experiment::{Action, Experiment, StepKind, Undo};
+use squall_experiments::experiment::{Experiment, StepKind};
 use squall_experiments::history::AgentPlace;
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
 use squall_experiments::plan::{Caps, Plan, PlanRefusal, World, plan};
 use squall_experiments::target::Instance;
 use squall_experiments::text::{Problem, SourceFile, render};
-use squall_experiments::written::settings::Allow;
 use squall_experiments::written::{self, AgentAddress, Inventory, Parameters, PlatformSource, Purpose};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -65,7 +65,12 @@ pub(super) struct Known {
 
 impl Setup {
     /// Reads what the settings name. Nobody is asked anything yet.
-    pub(super) fn new(settings: Settings, inventories: &[Inventory], local: LocalAgent) -> Result<Self, Stop> {
+    pub(super) fn new(
+        settings: Settings,
+        inventories: &[Inventory],
+        local: LocalAgent,
+        purpose: Purpose,
+    ) -> Result<Self, Stop> {
         let squall =
             std::env::current_exe().map_err(|error| Stop::error(format!("failed to find squall itself: {error}")))?;
         let secrets = Arc::new(settings.secrets().map_err(Stop::bad_input)?);
@@ -81,12 +86,12 @@ impl Setup {
             local,
             settings,
         };
-        setup.add_platforms(inventories)?;
+        setup.add_platforms(inventories, purpose)?;
         setup.add_sources()?;
         Ok(setup)
     }
 
-    fn add_platforms(&mut self, inventories: &[Inventory]) -> Result<(), Stop> {
+    fn add_platforms(&mut self, inventories: &[Inventory], purpose: Purpose) -> Result<(), Stop> {
         let local: PlatformName = LOCAL.parse().expect("it is a name");
         match inventories {
             [] => {}
@@ -108,18 +113,18 @@ impl Setup {
         } else {
             let mut named = Vec::new();
             for (name, platform) in &self.settings.written.platforms {
-                let PlatformSource::Inventory(path) = &platform.source else {
-                    let message = format!("the platform `{name}` is a cluster, which is not carried out yet");
-                    return Err(Stop::bad_input(message));
-                };
-                named.push((name.clone(), self.settings.inside(path)));
+                match &platform.source {
+                    PlatformSource::Inventory(path) => named.push((name.clone(), self.settings.inside(path))),
+                    // To plan or run was refused when the settings were read, and so no run has touched it.
+                    PlatformSource::Kubernetes { .. } => {}
+                }
             }
             named
         };
         for (name, path) in named {
-            let inventory = read_inventory(&path).map_err(Stop::bad_input)?;
+            let inventory = read_inventory(&path, purpose).map_err(Stop::bad_input)?;
             self.add_agents(&inventory);
-            let again = move || read_inventory(&path).map(|inventory| inventory.instances);
+            let again = move || read_inventory(&path, purpose).map(|inventory| inventory.instances);
             self.platforms.insert(name, Arc::new(again));
         }
         Ok(())
@@ -130,6 +135,7 @@ impl Setup {
             let place = match &node.agent {
                 AgentAddress::Local => AgentPlace::Local { state: agent_state().path().to_owned() },
                 AgentAddress::Unix(path) => AgentPlace::Socket { path: path.clone() },
+                // To plan or run was refused when the inventory was read, and so no run has asked it for anything.
                 AgentAddress::Https(_) => continue,
             };
             self.agents.insert(name.clone(), self.link(&place));
@@ -207,37 +213,16 @@ impl Setup {
 
     /// Makes the plan: whom it would hit now, refusing what cannot or may not be done.
     pub(super) fn plan(&self, experiment: &Experiment, world: &World, seed: u64) -> Result<Plan, Stop> {
-        self.refuse_what_is_not_allowed(experiment)?;
+        if let Some(allowed) = &self.settings.written.allow {
+            let named = |reason| Stop::bad_input(format!("`{}`: {reason}", experiment.name));
+            refuse_what_is_not_allowed(experiment, allowed).map_err(named)?;
+        }
         let protected = self.settings.written.protected.clone().unwrap_or_default();
         let caps = Caps { protected, limits: self.settings.caps() };
         let made = plan(experiment, world, seed, &caps)
             .map_err(|refusals| refused(&format!("`{}` cannot be run as things are", experiment.name), &refusals))?;
         refuse_the_dead(&made, world)?;
         Ok(made)
-    }
-
-    fn refuse_what_is_not_allowed(&self, experiment: &Experiment) -> Result<(), Stop> {
-        let Some(allowed) = &self.settings.written.allow else { return Ok(()) };
-        let prepared = experiment.prepare.iter().map(|(_, name, perform)| (name.to_string(), perform));
-        let steps = experiment.steps();
-        let performed = steps.iter().filter_map(|step| match &step.kind {
-            StepKind::Perform(perform) => Some((step.label(), perform.as_ref())),
-            StepKind::Inject(_) | StepKind::Wait(_) | StepKind::WaitFor(_) | StepKind::Parallel(_) => None,
-        });
-        for (name, perform) in prepared.chain(performed) {
-            let undo: &[Action] = match &perform.undo {
-                Undo::By(actions) => actions,
-                Undo::Irreversible if allowed.contains(&Allow::Irreversible) => &[],
-                Undo::Irreversible => {
-                    return Err(Stop::bad_input(format!("{name} is irreversible, and the settings do not allow that")));
-                }
-            };
-            let mut actions = std::iter::once(&perform.action).chain(undo);
-            if actions.any(|action| matches!(action, Action::Exec(_))) && !allowed.contains(&Allow::Exec) {
-                return Err(Stop::bad_input(format!("{name} runs a command, and the settings do not allow `exec`")));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -267,12 +252,12 @@ pub(super) fn agent_state() -> AgentState {
 }
 
 /// Reads an inventory's file.
-fn read_inventory(path: &Path) -> Result<Inventory, String> {
+fn read_inventory(path: &Path, purpose: Purpose) -> Result<Inventory, String> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|error| format!("the inventory `{shown}` cannot be read: {error}"))?;
     let file =
         SourceFile::from_bytes(shown.to_string(), &bytes).map_err(|problem| render(&[problem], &[], false, 100))?;
-    let (documents, problems) = written::read(std::slice::from_ref(&file), &Parameters::default(), Purpose::Run);
+    let (documents, problems) = written::read(std::slice::from_ref(&file), &Parameters::default(), purpose);
     let errors: Vec<Problem> = problems.into_iter().filter(Problem::is_error).collect();
     if !errors.is_empty() {
         return Err(render(&errors, std::slice::from_ref(&file), false, 100));
@@ -287,5 +272,5 @@ fn read_inventory(path: &Path) -> Result<Inventory, String> {
 
 /// Everything a command that plans or runs needs.
 pub(super) fn set_up(settings: Settings, what: &ToRun, local: LocalAgent) -> Result<Setup, Stop> {
-    Setup::new(settings, &what.documents.inventories, local)
+    Setup::new(settings, &what.documents.inventories, local, Purpose::Run)
 }

@@ -7,6 +7,7 @@ use crate::history::StateFolder;
 use crate::settings::Settings;
 use crate::shell::{LAUNCH_WORD, launch};
 use clap::Parser as _;
+use squall_experiments::written::Purpose;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -80,7 +81,7 @@ fn perform(command: Command) -> Result<Exit, Stop> {
 }
 
 fn folder(settings: Option<&Path>) -> Result<StateFolder, Stop> {
-    let settings = Settings::load(settings).map_err(Stop::bad_input)?;
+    let settings = Settings::load(settings, Purpose::Check).map_err(Stop::bad_input)?;
     Ok(StateFolder::of(settings.history().as_deref()))
 }
 

@@ -51,6 +51,38 @@ fn check_reads_folders_and_settings_and_says_what_run_will_refuse() {
 }
 
 #[test]
+fn settings_and_inventories_that_are_not_carried_out_are_noted_by_check_and_refused_by_run() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    let inventory = std::fs::read_to_string(world.path("inventory.yaml")).unwrap();
+    let nodes = "spec:\n  nodes:\n    - {name: far, agent: \"https://far.example:7443\"}\n";
+    for (file, text, place) in [
+        (
+            "squall.yaml",
+            "agents: {caFile: nowhere, certFile: nowhere, keyFile: nowhere}\n".to_owned(),
+            "squall.yaml:1:",
+        ),
+        ("squall.yaml", "platforms:\n  cloud: {kubeconfig: nowhere}\n".to_owned(), "squall.yaml:2:"),
+        ("squall.yaml", "secrets:\n  token: {secret: shop, key: token}\n".to_owned(), "squall.yaml:2:"),
+        ("inventory.yaml", inventory.replace("spec:\n", nodes), "inventory.yaml:6:"),
+    ] {
+        world.write("squall.yaml", "history: state\n");
+        world.write("inventory.yaml", &inventory);
+        let with_history = if file == "squall.yaml" { format!("{text}history: state\n") } else { text };
+        world.write(file, &with_history);
+        let said = world.squall(&["check", file]).exits(0, "note[SQ0901]");
+        assert!(said.stderr.contains(place) && said.stderr.contains("0 errors"), "{said:#?}");
+        for command in [["plan", "hold.yaml"].as_slice(), &["run", "hold.yaml", "--yes"]] {
+            let said = world.squall(command).exits(2, "error[SQ0901]");
+            assert!(said.stderr.contains(place), "{said:#?}");
+        }
+        // Whoever must undo something is not held up by it.
+        world.squall(&["revert"]).exits(0, "nothing to revert");
+    }
+    assert!(!is_there(&world.path("agent")), "nobody was needed");
+}
+
+#[test]
 fn a_problem_of_a_file_with_several_documents_is_said_once() {
     let world = World::new();
     world.pause("hold", "1");
@@ -125,6 +157,21 @@ fn targets_that_are_not_there_or_too_many_are_refused() {
 }
 
 #[test]
+fn who_the_settings_protect_is_not_hit() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    for protected in ["{labels: {app: victim}}", "{names: [victim]}", "{node: local}"] {
+        world.write("squall.yaml", &format!("history: state\nprotected:\n  - {{namespace: bank}}\n  - {protected}\n"));
+        for command in [["plan", "hold.yaml"].as_slice(), &["run", "hold.yaml", "--yes"]] {
+            world.squall(command).exits(2, "hold: victim is protected by the settings");
+        }
+        assert_eq!(world.state_of_victim(), 'S');
+    }
+    world.write("squall.yaml", "history: state\nprotected:\n  - {labels: {app: other}}\n");
+    world.squall(&["plan", "hold.yaml"]).exits(0, "hits victim");
+}
+
+#[test]
 fn nothing_runs_that_nobody_confirmed() {
     let world = World::new();
     world.pause("hold", "1s");
@@ -145,6 +192,49 @@ fn a_command_that_settings_do_not_allow_does_not_run() {
     world.write("squall.yaml", "history: state\nallow: [irreversible]\n");
     world.squall(&["run", "exec.yaml", "--yes"]).exits(2, "do not allow `exec`");
     assert!(!is_there(&world.path("touched")));
+}
+
+/// A source that only reads is a command all the same: `allow: []` is about what runs on this host.
+#[test]
+fn a_command_that_settings_do_not_allow_is_no_source_either() {
+    const TOUCH: &str = "exec: {command: [touch, touched]}";
+    let world = World::new();
+    world.pause("hold", "1s");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    let own = "exec: {command: [\"true\"]}";
+    assert!(text.contains(own), "{text}");
+    let text = text.replace(own, "http: {url: \"http://127.0.0.1:9\"}");
+    let before = |key: &str, added: &str| text.replacen(key, &format!("{added}{key}"), 1);
+    let listed =
+        |key: &str| before("  method:\n", &format!("  {key}:\n    - name: mine\n      {TOUCH}\n      is: 1\n"));
+    let witness = format!("      witness:\n        {TOUCH}\n        becomes: 0\n");
+    let waits = format!("    - name: mine\n      waitFor: {{{TOUCH}, is: 0}}\n      within: 9s\n");
+    let indicator = format!(
+        "  indicators:\n    touch: {{{TOUCH}}}\n  steadyState:\n    - {{name: mine, indicator: touch, is: 0}}\n"
+    );
+    let load = format!("  prepare:\n    - name: mine\n      perform: {{{TOUCH}}}\n      undo: []\n");
+    for (text, place) in [
+        (listed("steadyState"), "mine under `steadyState` runs a command"),
+        (listed("abortIf"), "mine under `abortIf` runs a command"),
+        (
+            before("    - name: host-goes-on\n", &format!("    - name: mine\n      {TOUCH}\n      is: 1\n")),
+            "mine under `expect`",
+        ),
+        (before("  method:\n", &indicator), "mine under `steadyState`, by the indicator `touch`, runs a command"),
+        (before("  expect:\n", &witness), "the `witness` of hold runs a command"),
+        (before("    - name: hold\n", &waits), "the `waitFor` mine runs a command"),
+        (before("  method:\n", &load), "mine runs a command"),
+    ] {
+        world.write("exec.yaml", &text);
+        world.write("squall.yaml", "history: state\nallow: []\n");
+        for command in [["plan", "exec.yaml"].as_slice(), &["run", "exec.yaml", "--yes"]] {
+            world.squall(command).exits(2, place);
+        }
+        assert!(!is_there(&world.path("touched")), "{place}: it ran");
+        assert_eq!(world.state_of_victim(), 'S');
+        world.write("squall.yaml", "history: state\nallow: [exec]\n");
+        world.squall(&["plan", "exec.yaml"]).exits(0, "hits victim");
+    }
 }
 
 /// A Prometheus that scrapes one target so often, and has no series yet.

@@ -6,5 +6,6 @@ mod bad_days;
 mod bad_input;
 mod foresight;
 mod probes;
+mod readme;
 mod remains;
 mod world;

@@ -9,5 +9,7 @@ mod oracle;
 mod pace;
 mod phases;
 mod properties;
+mod random;
 mod targets;
+mod whims;
 mod world;

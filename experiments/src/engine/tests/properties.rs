@@ -2,253 +2,20 @@
 
 use super::build::*;
 use super::oracle::objection;
+use super::random::experiments;
+use super::whims::{Whims, mostly_passing, surprise};
 use super::world::*;
 use crate::engine::{Command, Engine, Phase, leftovers};
-use crate::experiment::{Experiment, Lasting, Step, StepKind};
-use crate::fault::{AgentEvent, Difference, EndCause, Refusal, RefusalKind};
-use crate::history::{AbortCause, ActionEnd, Activity, Event, PreflightFailure, RefusedTargets, WatchFailure, What};
-use crate::judge::{Judgement, Outcome, Verdict, WatchName};
-use crate::name::{FaultId, NodeName};
+use crate::fault::AgentEvent;
+use crate::history::{Activity, Event, What};
+use crate::judge::{Judgement, Outcome, Verdict};
+use crate::name::FaultId;
 use crate::plan::{Caps, plan};
-use crate::target::{Pick, Selector};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 use std::time::Duration;
-
-fn leaf() -> impl Strategy<Value = Step> {
-    let length = 0u64..12;
-    let into = prop_oneof![
-        Just(app("api")),
-        Just(app("db")),
-        Just(Selector { pick: Some(Pick::One), ..app("api") }),
-        Just(Selector { zone: Some("z1".into()), ..app("db") }),
-    ];
-    let fault = prop_oneof![Just(partition()), Just(delay()), Just(kill()), Just(pause())];
-    prop_oneof![
-        2 => length.clone().prop_map(wait),
-        4 => (fault, into.clone(), length.clone()).prop_map(|(fault, into, length)| {
-            inject("x", fault, into, for_seconds(length))
-        }),
-        1 => into.clone().prop_map(|into| inject("x", kill(), into, Lasting::Once)),
-        1 => (into, 1u64..5, 0u64..15).prop_map(|(into, every, length)| {
-            let mut step = inject("x", kill(), into, for_seconds(length));
-            if let StepKind::Inject(inject) = &mut step.kind {
-                inject.every = Some(seconds(every));
-            }
-            step
-        }),
-        2 => (0usize..3, prop_oneof![Just(None), length.prop_map(Some)]).prop_map(|(undos, length)| {
-            let lasting = length.map_or(Lasting::Once, for_seconds);
-            perform("x", &["one", "two"][..undos.min(2)], lasting)
-        }),
-        1 => (1u64..10).prop_map(|within| wait_for("x", within)),
-    ]
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let any = leaf().prop_recursive(2, 8, 3, |inner| {
-        let list = prop::collection::vec(inner, 1..3);
-        prop_oneof![
-            list.clone().prop_map(parallel),
-            list.clone().prop_map(|steps| inject("x", delay(), app("web"), Lasting::Meanwhile(steps))),
-            list.prop_map(|steps| perform("x", &["undo"], Lasting::Meanwhile(steps))),
-        ]
-    });
-    prop::collection::vec(any, 1..4)
-}
-
-/// Names and places, each once.
-fn name_all(experiment: &mut Experiment) {
-    fn walk(steps: &mut [Step]) {
-        for step in steps {
-            if step.name.is_some() {
-                step.name = format!("s{}", step.id.0).parse().ok();
-            }
-            match &mut step.kind {
-                StepKind::Parallel(steps) => walk(steps),
-                StepKind::Inject(inject) => {
-                    if let Lasting::Meanwhile(steps) = &mut inject.lasting {
-                        walk(steps);
-                    }
-                }
-                StepKind::Perform(perform) => {
-                    if let Lasting::Meanwhile(steps) = &mut perform.lasting {
-                        walk(steps);
-                    }
-                }
-                StepKind::Wait(_) | StepKind::WaitFor(_) => {}
-            }
-        }
-    }
-    renumber(experiment);
-    walk(&mut experiment.method);
-}
-
-prop_compose! {
-    fn experiments()(
-        method in steps(),
-        prepared in any::<bool>(),
-        with_claims in any::<bool>(),
-        watched in any::<bool>(),
-        witnessed in any::<bool>(),
-    ) -> Experiment {
-        let mut experiment = experiment(method);
-        if prepared {
-            let load = performance("load", &["rest"], Lasting::Once);
-            experiment.prepare.push((crate::experiment::StepId(0), "load".parse().unwrap(), load));
-        }
-        name_all(&mut experiment);
-        if witnessed {
-            for step in &mut experiment.method {
-                if let StepKind::Inject(inject) = &mut step.kind {
-                    inject.witness = Some(witness("outside"));
-                }
-            }
-        }
-        if with_claims {
-            experiment.steady_state.push(steady("healthy", "1"));
-            let names: Vec<String> =
-                experiment.steps().into_iter().filter_map(|step| step.name.clone()).map(|name| name.to_string()).collect();
-            if let Some(name) = names.first() {
-                experiment.expect.push(during("holds", "1", name));
-                let end = at(name, crate::experiment::Edge::End);
-                experiment.expect.push(is_at("rows", "1", http("http://rows/"), end.clone()));
-                experiment.expect.push(becomes("again", "1", 5, end));
-            }
-        }
-        if watched {
-            experiment.abort_if.push(abort_if("burning", "0"));
-        }
-        experiment
-    }
-}
-
-/// Decides from a list of bytes, over and over; all zero: the world behaves.
-struct Whims {
-    bytes: Vec<u8>,
-    place: usize,
-}
-
-impl Whims {
-    fn next(&mut self) -> u8 {
-        self.place += 1;
-        self.bytes[self.place % self.bytes.len()]
-    }
-
-    fn answer(&mut self, command: &Command) -> Option<Vec<(Duration, Event)>> {
-        let whim = self.next();
-        let late = Duration::from_millis(u64::from(self.next()) * 150);
-        match command {
-            Command::Preflight => match whim {
-                0..240 => None,
-                240..248 => Some(vec![]),
-                _ => {
-                    let failure = PreflightFailure::Missing { reasons: vec!["no Prometheus".into()] };
-                    Some(vec![(late, Event::PreflightFailed(failure))])
-                }
-            },
-            Command::Resolve { step, shot, .. } => match whim {
-                0..230 => None,
-                230..240 => Some(vec![]),
-                _ => {
-                    let refused = RefusedTargets { reason: "the platform does not answer".into() };
-                    Some(vec![(late, Event::TargetsRefused { step: *step, shot: *shot, refused })])
-                }
-            },
-            Command::Inject { node, order } => {
-                let event = |event| agent_event(node, &order.id, event);
-                let refusal = Refusal { kind: RefusalKind::Failed, reason: "broke".into() };
-                match whim {
-                    0..170 => None,
-                    170..190 => Some(vec![(late, event(on()))]),
-                    190..205 => Some(vec![]),
-                    205..220 => Some(vec![(late, event(AgentEvent::Refused { refusal }))]),
-                    220..235 => Some(vec![(Duration::ZERO, event(on())), (late, event(reverted(EndCause::Lease)))]),
-                    _ => {
-                        let lost = Event::AgentLost {
-                            node: node.clone(),
-                            faults: BTreeSet::from([order.id.clone()]),
-                            reason: "gone".into(),
-                        };
-                        Some(vec![(Duration::ZERO, event(on())), (late, lost)])
-                    }
-                }
-            }
-            Command::Revert { node, fault } => {
-                let event = |event| agent_event(node, fault, event);
-                match whim {
-                    0..180 => None,
-                    180..200 => Some(vec![(late, event(reverted(EndCause::Asked)))]),
-                    200..215 => Some(vec![]),
-                    215..230 => Some(vec![
-                        (Duration::ZERO, event(AgentEvent::RevertFailed { errors: vec!["busy".into()] })),
-                        (late, event(reverted(EndCause::Asked))),
-                    ]),
-                    _ => {
-                        let differences =
-                            vec![Difference { what: "a rule".into(), before: "absent".into(), after: "there".into() }];
-                        let cause = EndCause::Asked;
-                        Some(vec![(late, event(AgentEvent::Reverted { cause, evidence: None, differences }))])
-                    }
-                }
-            }
-            Command::Begin { activity, .. } => match whim {
-                0..190 => None,
-                190..205 => Some(vec![]),
-                205..230 => Some(vec![(late, ended(*activity, exited(1)))]),
-                _ => Some(vec![(late, ended(*activity, ActionEnd::NotStarted { reason: "no such file".into() }))]),
-            },
-            Command::Stop(activity) => match whim {
-                0..220 => None,
-                220..235 => Some(vec![]),
-                _ => Some(vec![(late, ended(*activity, exited(143)))]),
-            },
-            Command::Watch(order) => match whim {
-                0..220 => None,
-                _ => {
-                    let failure = WatchFailure { reason: "connection refused".into(), lasting: false };
-                    Some(vec![(late, Event::Unobserved { watch: order.watch.clone(), failure })])
-                }
-            },
-            Command::Enter(_)
-            | Command::StepStarted(_)
-            | Command::StepEnded(_)
-            | Command::Unwatch(_)
-            | Command::Finish(_) => None,
-        }
-    }
-}
-
-/// Something that comes unasked.
-fn surprise(kind: u8) -> Event {
-    let fault = FaultId::new(format!("r1-{}", kind % 7));
-    let node = NodeName::new(format!("n{}", kind % 3 + 1));
-    match kind {
-        0..60 => Event::AbortRequested(AbortCause::Signal { name: "INT".into() }),
-        60..90 => Event::AbortRequested(AbortCause::Halt { reason: "stop".into() }),
-        90..120 => Event::StorageFailed { reason: "disk full".into() },
-        120..160 => Event::AgentLost { node, faults: BTreeSet::from([fault]), reason: "gone".into() },
-        165..190 => agent_event(&node, &fault, reverted(EndCause::TargetGone)),
-        190..210 => agent_event(
-            &node,
-            &fault,
-            AgentEvent::Done { evidence: evidence(&crate::fault::OrderFault::Pause { process: None }) },
-        ),
-        210..220 => agent_event(&node, &fault, reverted(EndCause::Person)),
-        220..240 => Event::ActionEnded {
-            activity: Activity::Action(crate::experiment::StepId(u32::from(kind % 5))),
-            end: exited(2),
-        },
-        _ => Event::Unobserved {
-            watch: WatchName("healthy".into()),
-            failure: WatchFailure { reason: "401".into(), lasting: true },
-        },
-    }
-}
 
 /// Checks the commands of a finished run, whatever happened in it.
 fn check(world: &SimulatedWorld, judgement: &Judgement) -> Result<(), TestCaseError> {
@@ -331,51 +98,6 @@ fn check_replay(world: &SimulatedWorld) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Where a run that should pass is dented: a watch, from when, how many seconds, what its source says then.
-type Dent = (usize, u64, u64, Option<f64>);
-
-/// A world in which sources say what the faults should bring about, but for some dents.
-fn mostly_passing(experiment: Experiment, mut whims: Whims, dents: Vec<Dent>) -> SimulatedWorld {
-    let waits: BTreeSet<String> = experiment
-        .steps()
-        .into_iter()
-        .filter(|step| matches!(step.kind, StepKind::WaitFor(_)))
-        .filter_map(|step| step.name.as_ref().map(ToString::to_string))
-        .collect();
-    let first = experiment.steps().into_iter().find(|step| step.name.is_some()).map(|step| step.id);
-    let (on, off) = (Rc::new(RefCell::new(BTreeSet::new())), Rc::new(RefCell::new(BTreeSet::new())));
-    let (has_begun, has_ended) = (Rc::clone(&on), Rc::clone(&off));
-    SimulatedWorld::new(header(experiment))
-        .answering(move |command, _| {
-            match command {
-                Command::StepStarted(step) => drop(on.borrow_mut().insert(*step)),
-                Command::StepEnded(step) => drop(off.borrow_mut().insert(*step)),
-                _ => {}
-            }
-            whims.answer(command)
-        })
-        .valued(move |name, at| {
-            let names = ["healthy", "holds", "rows", "again", "burning", "s"];
-            let is_meant = |known: &str| known == name || (known == "s" && name.starts_with('s'));
-            let dent = |(which, from, length, _): &&Dent| {
-                is_meant(names[*which]) && (*from..from + length).contains(&at.as_secs())
-            };
-            if let Some((.., value)) = dents.iter().find(dent) {
-                return *value;
-            }
-            let is_on = |step| has_begun.borrow().contains(&step) && !has_ended.borrow().contains(&step);
-            let truth = match name {
-                "again" => first.is_none_or(|step| has_ended.borrow().contains(&step)),
-                step if waits.contains(step) => true,
-                step => match step.strip_prefix('s').and_then(|number| number.parse().ok()) {
-                    Some(number) => is_on(crate::experiment::StepId(number)),
-                    None => true,
-                },
-            };
-            Some(f64::from(u8::from(truth)))
-        })
-}
-
 /// The oracle's own test: of runs that pass it objects to none, and to each once its evidence is taken away.
 #[test]
 fn the_oracle_misses_what_is_taken_away() {
@@ -386,7 +108,7 @@ fn the_oracle_misses_what_is_taken_away() {
         if plan(&experiment, &ground(), 7, &Caps::default()).is_err() {
             continue;
         }
-        let mut world = mostly_passing(experiment, Whims { bytes: vec![0], place: 0 }, Vec::new());
+        let mut world = mostly_passing(experiment, Whims::of(vec![0]), Vec::new());
         if world.run().verdict != Verdict::Passed {
             continue;
         }
@@ -431,7 +153,7 @@ proptest! {
         surprise_after in prop_oneof![4 => Just(None), 1 => (0u64..90_000, any::<u8>()).prop_map(Some)],
     ) {
         prop_assume!(plan(&experiment, &ground(), 7, &Caps::default()).is_ok());
-        let mut world = mostly_passing(experiment, Whims { bytes: whims, place: 0 }, dents);
+        let mut world = mostly_passing(experiment, Whims::of(whims), dents);
         if let Some((after, kind)) = surprise_after {
             world.send(Duration::from_millis(after), surprise(kind));
         }
@@ -452,7 +174,7 @@ proptest! {
         prop_assume!(plan(&experiment, &ground(), 7, &Caps::default()).is_ok());
         let mut header = header(experiment);
         header.placebo = placebo;
-        let mut whims = Whims { bytes: whims, place: 0 };
+        let mut whims = Whims::of(whims);
         let mut world = SimulatedWorld::new(header)
             .answering(move |command, _| whims.answer(command))
             .valued(move |_, at| match usize::try_from(at.as_secs()).unwrap().checked_sub(calm) {

@@ -98,6 +98,35 @@ fn limits_are_checked_again_against_what_is_there_at_the_injection() {
 }
 
 #[test]
+fn who_is_protected_is_not_hit_even_if_only_the_injection_finds_them() {
+    let mut header = header(experiment(vec![inject("cut", partition(), app("api"), for_seconds(5))]));
+    header.plan.protected = vec![app("db")];
+    let answering = |shared: bool| {
+        SimulatedWorld::new(header.clone()).answering(move |command, _| match command {
+            Command::Resolve { step, shot, .. } => {
+                let mut found = resolved();
+                if shared {
+                    // Since the plan a protected instance has come to share a target's namespace.
+                    let netns =
+                        found.instances.iter().find(|one| one.name.as_str() == "api-z1").unwrap().locator.clone();
+                    found.instances.iter_mut().find(|one| one.name.as_str() == "db-z1").unwrap().locator = netns;
+                }
+                let found = Box::new(found);
+                Some(vec![(Duration::ZERO, Event::TargetsResolved { step: *step, shot: *shot, found })])
+            }
+            _ => None,
+        })
+    };
+    let mut world = answering(true);
+    world.run();
+    assert_eq!(world.engine.ending.errors, ["cut: db-z1 is protected by the settings"]);
+    assert!(world.injected().is_empty());
+    let mut world = answering(false);
+    world.run_to(Phase::Revert);
+    assert_eq!((world.injected().len(), world.engine.ending.errors.len()), (3, 0));
+}
+
+#[test]
 fn changed_targets_are_said() {
     let mut world = SimulatedWorld::of(experiment(vec![inject("cut", partition(), app("api"), for_seconds(1))]))
         .answering(|command, _| match command {

@@ -92,7 +92,7 @@ pub(super) const CLAIMS: &[Explanation] = &[
         why: "`minEvents` asks for enough events in the denominator of a ratio `a / b`. Other sources have none.",
         scaffold: Scaffold::Expect,
         wrong: "- name: cart-is-up\n  query: max(up)\n  is: 1\n  minEvents: 100",
-        right: "- name: customers-succeed\n  query: sum(ok_total) / sum(all_total)\n  totals: at least 99%\n  minEvents: 100",
+        right: "- name: customers-succeed\n  query: sum(ok_total) / sum(all_total)\n  totals: at least 99%\n  minEvents: 300",
     },
     Explanation {
         code: Code::AbsentNotHere,

@@ -70,8 +70,8 @@ pub(super) const FILES: &[Explanation] = &[
         code: Code::Symbol,
         why: "Symbols are not accepted in conditions, because YAML eats them: a value that begins with `>` starts a\nblock of text (`is: >2` is the empty text), and one that begins with `!` is a tag (`is: != 1` means `1`).\nWrite `at least`, `at most`, `above`, `below`, `between A and B`, or `not`.",
         scaffold: Scaffold::Expect,
-        wrong: "- name: customers-succeed\n  query: sum(ok) / sum(total)\n  minEvents: 100\n  is: >= 99%",
-        right: "- name: customers-succeed\n  query: sum(ok) / sum(total)\n  minEvents: 100\n  is: at least 99%",
+        wrong: "- name: customers-succeed\n  query: sum(ok) / sum(total)\n  minEvents: 300\n  is: >= 99%",
+        right: "- name: customers-succeed\n  query: sum(ok) / sum(total)\n  minEvents: 300\n  is: at least 99%",
     },
     Explanation {
         code: Code::QueryInBraces,

@@ -50,7 +50,7 @@ pub(super) const QUERIES: &[Explanation] = &[
         why: "`histogram_quantile` never exceeds the bound of the last finite bucket: with buckets up to 0.5 s the p99 is\n0.5 s while every request takes a minute. Count the requests below a bucket's bound instead.",
         scaffold: Scaffold::Expect,
         wrong: "- name: fast\n  query: histogram_quantile(0.99, sum by (le) (rate(t_bucket[10s])))\n  is: below 400ms",
-        right: "- name: fast\n  query: sum(t_bucket{le=\"0.4\"}) / sum(t_count)\n  totals: at least 99%\n  minEvents: 100",
+        right: "- name: fast\n  query: sum(t_bucket{le=\"0.4\"}) / sum(t_count)\n  totals: at least 99%\n  minEvents: 300",
     },
     Explanation {
         code: Code::NotAggregated,
@@ -86,5 +86,12 @@ pub(super) const QUERIES: &[Explanation] = &[
         scaffold: Scaffold::Expect,
         wrong: "- name: cart-is-up\n  query: vector(1)\n  is: 1",
         right: "- name: cart-is-up\n  query: max(up)\n  is: 1",
+    },
+    Explanation {
+        code: Code::TooFewEvents,
+        why: "`minEvents` is smaller than what the bound needs. Zero failures in n events bound the rate of failures by 3/n:\nto show `at most 1%` takes 300 events, `at least 99.9%` 3000. With fewer, a claim is met by luck.",
+        scaffold: Scaffold::Expect,
+        wrong: "- name: customers-succeed\n  query: sum(ok_total) / sum(all_total)\n  totals: at least 99.9%\n  minEvents: 10",
+        right: "- name: customers-succeed\n  query: sum(ok_total) / sum(all_total)\n  totals: at least 99.9%\n  minEvents: 3000",
     },
 ];

@@ -121,6 +121,7 @@ codes! {
     OrVectorZero "SQ0610" Warning "`or vector(0)` hides missing data"
     AnotherTime "SQ0611" Warning "the query reads another time"
     NoSeries "SQ0612" Error "the query asks for no series"
+    TooFewEvents "SQ0613" Warning "too few events for the bound"
 
     UnknownNode "SQ0701" Error "there is no such node"
     DuplicateEntry "SQ0702" Error "an entry is given twice"

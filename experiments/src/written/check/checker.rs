@@ -17,6 +17,8 @@ pub(super) struct Checker<'a> {
     pub(super) indicators: BTreeMap<IndicatorName, Option<Resolved>>,
     pub(super) used_indicators: BTreeSet<IndicatorName>,
     pub(super) not_yet: Vec<String>,
+    /// Selectors below a ratio's line of which the steady state demands `minEvents`.
+    pub(super) counted: BTreeSet<String>,
     /// How many steps have been numbered.
     pub(super) steps: u32,
     /// How many of those belong to `prepare`.

@@ -5,7 +5,6 @@ use super::holes::When;
 use super::sources::{Resolved, of_claim};
 use crate::claim::{Allowance, Claim, Dwell, Predicate, Role, Source, Tolerance, Verb, Window};
 use crate::text::{Code, Problem, Span, Spot, Value};
-use crate::unit::Length;
 use crate::written::claim::Claim as WrittenClaim;
 use crate::written::experiment::List;
 
@@ -261,39 +260,5 @@ impl Checker<'_> {
             }
         }
         Some(tolerance)
-    }
-
-    /// What the claim's query, together with its verb, makes doubtful.
-    fn lint(&mut self, written: &WrittenClaim, resolved: &Resolved, verb: &Verb, role: Role) {
-        let Some(analysis) = &resolved.analysis else { return };
-        let span = at(&written.query).or(at(&written.indicator)).cloned().unwrap_or_default();
-        if let (Verb::Becomes { within, .. }, Some(shape)) = (verb, &analysis.query.shape) {
-            let range = Length::from(shape.looks_back());
-            if range > *within {
-                let message = format!("the query looks back {range}, further than the deadline of {within}");
-                self.hint(Code::RangeTooLong, &span, message, "use a range shorter than `within`, or a gauge");
-            }
-        }
-        let exact = analysis.has_increase
-            && matches!(verb.predicate().band(None), Some((low, high)) if low == high && low != 0.0);
-        if exact {
-            let message = format!("`increase` extrapolates: it is hardly ever exactly {}", verb.predicate());
-            self.hint(Code::NotForCounters, &span, message, "use the plain counter with `totals`, or a bound");
-        }
-        let is_change = matches!(verb, Verb::Becomes { .. } | Verb::Totals { .. });
-        if is_change && analysis.is_unaggregated {
-            let message = "the query may give several series, and every one must satisfy the claim";
-            self.hint(
-                Code::NotAggregated,
-                &span,
-                message,
-                "say which: `max(...)` for any, `min(...)` for all, `sum(...)`",
-            );
-        }
-        let is_ratio = analysis.query.shape.as_ref().is_some_and(|shape| !shape.denominator.is_empty());
-        if role == Role::Expect && is_ratio && resolved.min_events.is_none() {
-            let message = "without events this ratio has no value, and with a few it is noise";
-            self.hint(Code::DenominatorZero, &span, message, "add `minEvents:`; 300 events bound a rate to 1%");
-        }
     }
 }

@@ -34,6 +34,7 @@ pub(in crate::written) fn experiment(
         indicators: BTreeMap::new(),
         used_indicators: BTreeSet::new(),
         not_yet: Vec::new(),
+        counted: BTreeSet::new(),
         steps: 0,
         preparations: 0,
     };

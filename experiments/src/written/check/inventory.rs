@@ -1,10 +1,11 @@
 //! An inventory: nodes, and the instances on them.
 
-use super::checker::{at, get};
+use super::checker::{at, get, not_yet};
 use super::selectors::text_map;
 use crate::name::{ExperimentName, InstanceName, NodeName};
 use crate::target::{Instance, Locator, ProcessLocator};
 use crate::text::{Code, Problem, Problems, Span, Spot, Value};
+use crate::written::Purpose;
 use crate::written::document::Document;
 use crate::written::inventory::{Instance as WrittenInstance, InventorySpec, Node as WrittenNode, Process};
 use std::collections::BTreeMap;
@@ -44,13 +45,17 @@ pub enum AgentAddress {
     Https(String),
 }
 
-pub(in crate::written) fn inventory(document: &Document<InventorySpec>, problems: &mut Problems) -> Option<Inventory> {
+pub(in crate::written) fn inventory(
+    document: &Document<InventorySpec>,
+    purpose: Purpose,
+    problems: &mut Problems,
+) -> Option<Inventory> {
     let spot = document.spec.as_ref()?;
     let spec = spot.value.as_ref()?;
     if spec.instances.is_none() {
         problems.note(Code::MissingKey, &spot.span, "`instances` is missing");
     }
-    let mut reader = Reader { problems, nodes: BTreeMap::new(), spans: BTreeMap::new() };
+    let mut reader = Reader { problems, purpose, nodes: BTreeMap::new(), spans: BTreeMap::new() };
     for node in spec.nodes.iter().flat_map(|list| &list.value).flatten() {
         reader.node(node);
     }
@@ -77,6 +82,7 @@ pub(in crate::written) fn inventory(document: &Document<InventorySpec>, problems
 
 struct Reader<'a> {
     problems: &'a mut Problems,
+    purpose: Purpose,
     nodes: BTreeMap<NodeName, InventoryNode>,
     spans: BTreeMap<NodeName, Span>,
 }
@@ -111,6 +117,7 @@ impl Reader<'_> {
             return Some(AgentAddress::Unix(path.into()));
         }
         if text.strip_prefix("https://").is_some_and(|host| !host.is_empty()) {
+            not_yet(self.problems, &value.span, "an agent on another machine", self.purpose);
             return Some(AgentAddress::Https(text.clone()));
         }
         let problem =

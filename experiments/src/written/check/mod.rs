@@ -11,6 +11,7 @@ mod faults;
 pub(super) mod gates;
 mod holes;
 pub(super) mod inventory;
+mod lints;
 mod names;
 mod selectors;
 mod settings;

@@ -129,7 +129,12 @@ impl Checker<'_> {
                 self.later(&host.span, "a peer by `host`");
                 host.value.clone().map(Peer::Host)
             }
-            (None, None, true) => self.keys(&keys, when).map(|selector| Peer::Instances(Box::new(selector))),
+            (None, None, true) => {
+                if let Some(condition) = keys.condition {
+                    self.later(&condition.span, "`where` in `peers`");
+                }
+                self.keys(&keys, when).map(|selector| Peer::Instances(Box::new(selector)))
+            }
             _ => {
                 self.hint(
                     Code::OneOf,

@@ -1,6 +1,6 @@
 //! `squall.yaml`, checked.
 
-use super::checker::{Checker, get};
+use super::checker::{Checker, at, get};
 use super::holes::When;
 use super::names::Names;
 use super::timeline::Timeline;
@@ -10,6 +10,7 @@ use crate::text::{Code, Entries, Place, Problem, Problems, SourceFile, Spot, Val
 use crate::unit::Percent;
 use crate::written::Purpose;
 use crate::written::experiment::Limits as WrittenLimits;
+use crate::written::selector::Selector as WrittenSelector;
 use crate::written::settings::{Allow, Confirm, PlatformFile, PrometheusFile, SecretFile, SettingsFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -126,7 +127,7 @@ pub struct AgentFiles {
 const EXAMPLE: &str = "settings are a map, such as `prometheus: {url: \"http://prometheus.example:9090\"}`";
 
 /// Reads a file of settings. An empty one is an error: whoever names an environment means one.
-pub fn read_settings(file: &SourceFile) -> (Option<Settings>, Vec<Problem>) {
+pub fn read_settings(file: &SourceFile, purpose: Purpose) -> (Option<Settings>, Vec<Problem>) {
     let mut problems = Problems::of(0);
     let roots = documents(&file.text, &mut problems);
     if let Some(second) = roots.get(1) {
@@ -134,7 +135,9 @@ pub fn read_settings(file: &SourceFile) -> (Option<Settings>, Vec<Problem>) {
         problems.note(Code::WrongShape, &first, "settings are one document, and here begins a second");
     }
     let settings = match roots.first() {
-        Some(root) => decode::<SettingsFile>(root, &mut problems).and_then(|written| settings(&written, &mut problems)),
+        Some(root) => {
+            decode::<SettingsFile>(root, &mut problems).and_then(|written| settings(&written, purpose, &mut problems))
+        }
         None => None,
     };
     for problem in &mut problems.found {
@@ -150,15 +153,16 @@ pub fn read_settings(file: &SourceFile) -> (Option<Settings>, Vec<Problem>) {
     (settings.filter(|_| is_fine), found)
 }
 
-fn settings(written: &SettingsFile, problems: &mut Problems) -> Option<Settings> {
+fn settings(written: &SettingsFile, purpose: Purpose, problems: &mut Problems) -> Option<Settings> {
     let mut checker = Checker {
         problems,
-        purpose: Purpose::Check,
+        purpose,
         names: Names::default(),
         timeline: Timeline::default(),
         indicators: BTreeMap::new(),
         used_indicators: BTreeSet::new(),
         not_yet: Vec::new(),
+        counted: BTreeSet::new(),
         steps: 0,
         preparations: 0,
     };
@@ -167,7 +171,7 @@ fn settings(written: &SettingsFile, problems: &mut Problems) -> Option<Settings>
     let secrets = checker.named(&written.secrets, |checker, spot| checker.secret_source(spot));
     let protected = match &written.protected {
         Some(list) => {
-            let selectors = list.value.iter().flatten().map(|spot| checker.selector(spot, When::BeforeMethod));
+            let selectors = list.value.iter().flatten().map(|spot| checker.protection(spot));
             Some(selectors.collect::<Option<Vec<_>>>()?)
         }
         None => None,
@@ -185,6 +189,7 @@ fn settings(written: &SettingsFile, problems: &mut Problems) -> Option<Settings>
     let allow = allow.map(|words| words.iter().filter_map(|word| word.value.map(|choice| choice.0)).collect());
     let agents = match written.agents.as_ref() {
         Some(spot) => spot.value.as_ref().and_then(|files| {
+            checker.later(&spot.span, "`agents`, the way to agents on other machines,");
             let ca_file = checker.required(files.ca_file.as_ref(), &spot.span, "caFile");
             let cert_file = checker.required(files.cert_file.as_ref(), &spot.span, "certFile");
             let key_file = checker.required(files.key_file.as_ref(), &spot.span, "keyFile");
@@ -263,16 +268,29 @@ impl Checker<'_> {
         })
     }
 
+    /// What is never hit; a condition would be asked of nobody, so it protects nobody more or less.
+    fn protection(&mut self, spot: &Spot<WrittenSelector>) -> Option<Selector> {
+        let condition = spot.value.as_ref().and_then(|written| written.r#where.as_ref());
+        if let Some(condition) = condition {
+            self.later(&condition.span, "`where` in `protected`");
+        }
+        self.selector(spot, When::BeforeMethod)
+    }
+
     fn platform(&mut self, spot: &Spot<PlatformFile>) -> Option<PlatformSettings> {
         let written = spot.value.as_ref()?;
         let prometheus = self.prometheus(&written.prometheus);
         let is_cluster = written.kubeconfig.is_some() || written.context.is_some();
         let source = match (&written.inventory, is_cluster) {
             (Some(inventory), false) => PlatformSource::Inventory(inventory.value.clone()?.into()),
-            (None, true) => PlatformSource::Kubernetes {
-                kubeconfig: get(&written.kubeconfig).map(PathBuf::from),
-                context: get(&written.context),
-            },
+            (None, true) => {
+                let span = at(&written.kubeconfig).or(at(&written.context)).unwrap_or(&spot.span);
+                self.later(span, "a platform that is a cluster");
+                PlatformSource::Kubernetes {
+                    kubeconfig: get(&written.kubeconfig).map(PathBuf::from),
+                    context: get(&written.context),
+                }
+            }
             _ => {
                 let hint = "write `{inventory: PATH}`, or `{kubeconfig: PATH, context: NAME}`";
                 self.hint(Code::OneOf, &spot.span, "a platform is an inventory or a cluster", hint);
@@ -288,6 +306,7 @@ impl Checker<'_> {
             (Some(file), None, None, None) => Some(SecretSource::File(file.value.clone()?.into())),
             (None, Some(env), None, None) => Some(SecretSource::Environment(env.value.clone()?)),
             (None, None, Some(secret), Some(key)) => {
+                self.later(&secret.span, "a secret of Kubernetes");
                 Some(SecretSource::Kubernetes { secret: secret.value.clone()?, key: key.value.clone()? })
             }
             _ => {
