@@ -47,6 +47,15 @@ fn several_series_are_warned_of_in_every_list_and_under_every_verb() {
 }
 
 #[test]
+fn a_range_that_is_longer_than_the_window_is_warned_of() {
+    let found = |range: &str| {
+        let example = format!("- name: a\n  query: sum(rate(ok_total[{range}]))\n  is: at least 5\n  during: cut");
+        warnings(Scaffold::Expect, &example, Code::RangeTooLong).len()
+    };
+    assert_eq!((found("2s"), found("1h")), (0, 1));
+}
+
+#[test]
 fn a_denominator_that_can_be_zero_is_warned_of_in_every_list() {
     let ratio = ratio_of_rates();
     for (list, found) in everywhere(ratio, "is: at least 99%", Code::DenominatorZero) {

@@ -26,7 +26,7 @@ pub(super) const QUERIES: &[Explanation] = &[
     },
     Explanation {
         code: Code::RangeTooLong,
-        why: "A query that looks back over 30 s still shows what was true 30 s ago, so it cannot confirm a change within\n5 s. Use a shorter range, or a gauge.",
+        why: "A query that looks back over 30 s still shows what was true 30 s ago, so it cannot confirm a change within\n5 s, and a total outage of 6 s is a small part of it. Use a shorter range, a gauge, or `totals`.",
         scaffold: Scaffold::Expect,
         wrong: "- name: errors-start\n  query: sum(rate(errors_total[30s]))\n  becomes: above 0\n  within: 5s\n  after: cut.start",
         right: "- name: errors-start\n  query: sum(rate(errors_total[2s]))\n  becomes: above 0\n  within: 5s\n  after: cut.start",

@@ -112,7 +112,7 @@ codes! {
     FilterOnTop "SQ0601" Error "a query must give numbers, not filter them"
     QueryUnreadable "SQ0602" Warning "the coverage of the query cannot be shown"
     TotalsNeedsCounters "SQ0603" Error "`totals` adds up plain counters"
-    RangeTooLong "SQ0604" Warning "the query looks back further than the deadline"
+    RangeTooLong "SQ0604" Warning "the query looks back further than the deadline or the window"
     RangeTooShort "SQ0605" Warning "the query's range holds too few scrapes"
     NotForCounters "SQ0606" Warning "exact arithmetic on a counter's increase"
     QuantileTop "SQ0607" Warning "a quantile cannot exceed its last bucket"

@@ -2,11 +2,12 @@
 
 use super::checker::{Checker, at};
 use super::sources::Resolved;
-use crate::claim::{Dwell, Leaf, Predicate, QueryShape, Role, Verb};
+use crate::claim::{Dwell, Leaf, Predicate, Query, QueryShape, Role, Verb, Window};
 use crate::promql::Analysis;
 use crate::text::{Code, Severity, Span};
 use crate::unit::Length;
 use crate::written::claim::Claim as WrittenClaim;
+use std::time::Duration;
 
 /// Without a single failure in n events the rate of failures may still be up to 3/n (95 % confidence).
 const RULE_OF_THREE: f64 = 3.0;
@@ -22,6 +23,7 @@ impl Checker<'_> {
                 self.hint(Code::RangeTooLong, &span, message, "use a range shorter than `within`, or a gauge");
             }
         }
+        self.thins_out(&span, &analysis.query, verb);
         let exact = analysis.has_increase
             && matches!(verb.predicate().band(None), Some((low, high)) if low == high && low != 0.0);
         if exact {
@@ -45,6 +47,21 @@ impl Checker<'_> {
         self.events_without_window(written, verb);
         self.denominator(&span, resolved, verb, role);
         self.events_for_the_bound(written, &span, resolved, analysis, verb);
+    }
+
+    /// A range that is longer than the window shows mostly what was before it: a total outage is a small part of it.
+    fn thins_out(&mut self, span: &Span, query: &Query, verb: &Verb) {
+        let (Verb::Is { window: Window::Between { from, to }, .. }, Some(shape)) = (verb, &query.shape) else { return };
+        let range = shape.looks_back();
+        let most = self.timeline.most_between_instants(from, to);
+        let Some(most) = most.and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos) else { return };
+        if range > most {
+            let (range, most) = (Length::from(range), Length::from(most));
+            let message = format!(
+                "the query looks back {range}, and the window lasts {most} at most: what was before it hides what is in it"
+            );
+            self.hint(Code::RangeTooLong, span, message, "use a range much shorter than the window, or `totals`");
+        }
     }
 
     /// `minEvents` counts over a window: elsewhere it would be read, and do nothing.
