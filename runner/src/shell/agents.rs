@@ -84,7 +84,7 @@ impl Agents {
 
     fn ask_revert(&self, node: &NodeName, fault: FaultId, left: Option<Left>) {
         if !self.tell(node, Message::Revert(fault.clone(), left)) {
-            let reason = format!("no agent is known for node `{node}`");
+            let reason = format!("no agent is known for node `{node}`: name it in the inventory");
             let lost = Event::AgentLost { node: node.clone(), faults: BTreeSet::from([fault]), reason };
             let _unheard = self.events.send(lost);
         }

@@ -7,11 +7,12 @@ use crate::clock::RunClock;
 use crate::history::{LiveRun, StateFolder, StillLeft, Store, StoreError};
 use crate::platform::AgentLink;
 use jiff::Timestamp;
-use squall_experiments::engine::{Command, Leftovers, Reverted, close, leftovers, undo_failure};
+use squall_experiments::engine::{Command, LeftFault, Leftovers, Reverted, close, leftovers, undo_failure};
 use squall_experiments::fault::{AgentEvent, Fence};
 use squall_experiments::history::{AbortCause, ActionEnd, Entry, Event, Record, What};
 use squall_experiments::judge::{RemainingFault, Verdict};
 use squall_experiments::name::{FaultId, NodeName, RunId};
+use squall_experiments::unit::Length;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,10 +129,23 @@ fn in_words(left: &Leftovers) -> String {
     }
     let plural = |count: usize, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
     let faults = plural(left.faults.len(), "fault", "faults");
-    format!(
-        "reverting {faults}, ending and undoing {}",
-        plural(left.undos.len() + left.running.len(), "action", "actions")
-    )
+    let actions = plural(left.undos.len() + left.running.len(), "action", "actions");
+    // Who waits at night wants to know for how long.
+    let bound = match patience(left) {
+        Duration::ZERO => String::new(),
+        bound => format!(" (at most {} for the faults)", Length::from(bound)),
+    };
+    format!("reverting {faults}, ending and undoing {actions}{bound}")
+}
+
+fn what_is_known(fault: &LeftFault) -> Left {
+    let was_on = if fault.was_on { WasOn::Yes } else { WasOn::NotKnown };
+    Left { lease: fault.order.lease.get(), was_on }
+}
+
+/// How long agents are waited for; zero: nothing is asked of them.
+fn patience(left: &Leftovers) -> Duration {
+    left.faults.iter().map(|fault| what_is_known(fault).over_within() + PATIENCE).max().unwrap_or_default()
 }
 
 /// Reverts by the recorded orders, through the agents' sessions of a run.
@@ -148,7 +162,6 @@ async fn revert(
     let mut agents = Agents::new(fence, events);
     let mut open: BTreeMap<FaultId, String> = BTreeMap::new();
     let mut asked: BTreeSet<FaultId> = BTreeSet::new();
-    let mut longest = Duration::ZERO;
     for fault in &left.faults {
         let id = fault.order.id.clone();
         open.insert(id.clone(), "its agent has not said that it is gone".to_owned());
@@ -157,12 +170,9 @@ async fn revert(
             agents.connect(fault.node.clone(), link);
             asked.insert(id.clone());
         }
-        let was_on = if fault.was_on { WasOn::Yes } else { WasOn::NotKnown };
-        let word = Left { lease: fault.order.lease.get(), was_on };
-        longest = longest.max(word.over_within());
-        agents.revert_left(&fault.node, id, word);
+        agents.revert_left(&fault.node, id, what_is_known(fault));
     }
-    let until = Instant::now() + longest + PATIENCE;
+    let until = Instant::now() + patience(left);
     // Of those whose agent nobody knows there is no more to hear than that.
     while open.keys().any(|fault| asked.contains(fault)) || !inbox.is_empty() {
         match tokio::time::timeout_at(until, inbox.recv()).await {

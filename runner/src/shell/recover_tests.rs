@@ -55,7 +55,7 @@ async fn a_fault_on_a_node_whose_agent_nobody_knows_may_remain() {
     assert_eq!(run.closed, Some(Verdict::FaultsMayRemain));
     assert_eq!(run.remaining.len(), 1);
     let reason = &run.remaining[0].reason;
-    assert_eq!(reason, "its agent is lost: no agent is known for node `n1`");
+    assert_eq!(reason, "its agent is lost: no agent is known for node `n1`: name it in the inventory");
     assert!(took < Duration::from_secs(1), "there is nobody to wait for: {took:?}");
 }
 
