@@ -121,9 +121,7 @@ pub fn find_targets(locator: &Locator, called: Option<&str>) -> Result<Vec<Proce
 fn find_processes(locator: &Locator, called: Option<&str>) -> Result<Vec<Process>, Refusal> {
     let failed = |doing: String| move |error: io::Error| refusal(RefusalKind::Failed, format!("{doing}: {error}"));
     let pids = match (&locator.process, &locator.netns) {
-        (Some(ProcessLocator::Pidfile(path)), _) => pids_by_pidfile(path)?,
-        (Some(ProcessLocator::Unit(name)), _) => pids_of_cgroup(&unit_cgroup(name)?)?,
-        (Some(ProcessLocator::Cgroup(path)), _) => pids_of_cgroup(&cgroup_folder(path)?)?,
+        (Some(place), _) => pids_at(place)?,
         (None, Some(path)) => {
             pids_in_namespace(path).map_err(failed(format!("find the processes in `{}`", path.display())))?
         }
@@ -148,6 +146,18 @@ fn find_processes(locator: &Locator, called: Option<&str>) -> Result<Vec<Process
         return Err(refusal(RefusalKind::NoTarget, format!("no living {what} at {place}")));
     }
     Ok(processes)
+}
+
+/// The processes that are at a place now; a cgroup, say, may be there and hold none.
+///
+/// # Errors
+/// The place is not there, or cannot be read.
+pub fn pids_at(place: &ProcessLocator) -> Result<Vec<u32>, Refusal> {
+    match place {
+        ProcessLocator::Pidfile(path) => pids_by_pidfile(path),
+        ProcessLocator::Unit(name) => pids_of_cgroup(&unit_cgroup(name)?),
+        ProcessLocator::Cgroup(path) => pids_of_cgroup(&cgroup_folder(path)?),
+    }
 }
 
 /// The process a pidfile names now.

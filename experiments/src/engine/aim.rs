@@ -74,6 +74,7 @@ impl Engine {
         let ground = Ground {
             instances: &found.instances,
             addresses: &found.addresses,
+            platforms: &found.peers,
             agents,
             seed: given.seed,
             certainty: Certainty::Final,

@@ -18,7 +18,7 @@ use super::ending::Ending;
 use super::faults::Faults;
 use super::steps::StepRun;
 use super::watches::Watches;
-use super::{Command, Phase, bounds};
+use super::{Command, Phase, bounds, source_of};
 use crate::experiment::{Experiment, StepId};
 use crate::history::{AbortCause, Event, Header, Preflight, PreflightFailure, Timeline};
 use crate::judge::Clock;
@@ -258,11 +258,8 @@ impl Engine {
 
     /// The clock of a platform's metric source.
     pub(super) fn clock(&self, platform: Option<&PlatformName>, has_own_clock: bool) -> Clock {
-        let facts = self.preflight.as_ref().map(|preflight| &preflight.platforms);
-        let skew = facts.filter(|_| has_own_clock).and_then(|facts| match platform {
-            Some(name) => facts.get(name.as_str()),
-            None => facts.get("").or_else(|| facts.values().next()),
-        });
-        Clock { began: self.given.began, skew: skew.map_or(SignedDuration::ZERO, |facts| facts.skew) }
+        let facts = self.preflight.as_ref().filter(|_| has_own_clock).map(|preflight| &preflight.platforms);
+        let own = facts.and_then(|facts| source_of(facts, platform));
+        Clock { began: self.given.began, skew: own.map_or(SignedDuration::ZERO, |(_, facts)| facts.skew) }
     }
 }

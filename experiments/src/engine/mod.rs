@@ -35,6 +35,7 @@ mod pace;
 mod phase;
 mod progress;
 mod recovery;
+mod sources;
 mod steps;
 mod watches;
 
@@ -45,5 +46,7 @@ pub use command::{Command, WatchOrder};
 pub use crash::{LeftFault, LeftUndo, Leftovers, Reverted, close, last_words, leftovers, undo_failure};
 pub use engine::Engine;
 pub use pace::is_bad_input;
+pub(crate) use pace::too_short;
 pub use phase::Phase;
 pub use progress::{ClaimProgress, FaultProgress, Progress};
+pub use sources::source_of;

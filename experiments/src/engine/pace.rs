@@ -45,7 +45,7 @@ fn asked(experiment: &Experiment) -> impl Iterator<Item = Asked<'_>> {
 
 /// Deadlines of queries that hold fewer than three samples: what is seen within them is luck. Sources that
 /// say themselves how often they are asked are refused when the file is read.
-fn too_short(experiment: &Experiment, sampling: &Samplings) -> Vec<String> {
+pub(crate) fn too_short(experiment: &Experiment, sampling: &Samplings) -> Vec<String> {
     let short = asked(experiment).filter_map(|asked| {
         let (Source::Query(_), Some(within)) = (asked.source, asked.within) else { return None };
         let interval = sampling.get(&WatchName(asked.name.clone()))?.interval;

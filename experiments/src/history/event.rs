@@ -199,6 +199,9 @@ pub struct ResolvedTargets {
     pub matching_where: Option<BTreeSet<InstanceName>>,
     /// Addresses in the namespaces of instances (targets and peers) that list none, read just before.
     pub addresses: BTreeMap<InstanceName, Vec<IpAddr>>,
+    /// Of each platform that `peers` name: the instances they match, with their addresses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub peers: BTreeMap<PlatformName, Vec<Instance>>,
 }
 
 /// Why a step's selectors could not be resolved.

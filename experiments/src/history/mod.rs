@@ -12,5 +12,5 @@ pub use format::{
     RecordError, read_entry, read_header, read_judgement, read_record, write_entry, write_header, write_judgement,
     write_record,
 };
-pub use record::{Entry, Header, RECORD_VERSION, Record, Versions, What};
+pub use record::{AgentPlace, Entry, Header, RECORD_VERSION, Record, Versions, What};
 pub use timeline::{Loss, Timeline, Times};

@@ -5,10 +5,12 @@ use crate::engine::Command;
 use crate::experiment::Experiment;
 use crate::judge::Judgement;
 use crate::moment::Moment;
-use crate::name::RunId;
+use crate::name::{NodeName, RunId};
 use crate::plan::Plan;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The version of the record's JSON.
 pub const RECORD_VERSION: u32 = 1;
@@ -39,6 +41,26 @@ pub struct Header {
     pub again: String,
     /// Who runs what.
     pub versions: Versions,
+    /// Where each node's agent was: the next start reverts there, whatever its own settings say. Older records
+    /// lack it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agents: BTreeMap<NodeName, AgentPlace>,
+}
+
+/// Where an agent was, as the run knew it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum AgentPlace {
+    /// The runner's own machine; it is started on this state directory when there is none.
+    Local {
+        /// The state directory.
+        state: PathBuf,
+    },
+    /// Whoever listens there.
+    Socket {
+        /// The Unix socket.
+        path: PathBuf,
+    },
 }
 
 /// Versions and places, for the report.

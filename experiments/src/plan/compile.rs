@@ -6,7 +6,7 @@
 use crate::fault::{
     AgentDescription, Direction, Effect, Fault, Network, NetworkOrder, OrderFault, Peers, Support, ZoneLossMode,
 };
-use crate::name::{InstanceName, NodeName};
+use crate::name::{InstanceName, NodeName, PlatformName};
 use crate::target::{Cidr, Instance, Locator, Peer, Pick, Selector, select};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -38,10 +38,12 @@ pub(crate) enum CompileError {
 /// What is known of the world when orders are made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ground<'a> {
-    /// Every instance of the platform.
+    /// Every instance of the step's platform.
     pub instances: &'a [Instance],
-    /// Addresses read just before, of instances that list none.
+    /// Addresses read just before, of those instances that list none.
     pub addresses: &'a BTreeMap<InstanceName, Vec<IpAddr>>,
+    /// The instances of platforms that peers name, with their addresses as far as they are known.
+    pub platforms: &'a BTreeMap<PlatformName, Vec<Instance>>,
     /// What each agent can do.
     pub agents: &'a BTreeMap<NodeName, AgentDescription>,
     /// The run's seed, for peers that are picked.
@@ -279,9 +281,20 @@ fn peers(network: &Network, ground: Ground<'_>) -> Result<Peers, CompileError> {
                 if selector.r#where.is_some() {
                     return Err(CompileError::Unsupported("`where` in `peers` is not carried out yet".to_owned()));
                 }
-                let found = select(selector, ground.instances, None, ground.seed, None)
-                    .map_err(|error| CompileError::BadInput(format!("peers: {error}")))?;
-                blocks.extend(addresses(&found.targets, ground)?);
+                let bad = |reason: String| CompileError::BadInput(format!("peers: {reason}"));
+                // Without a word of their own they are where the targets are.
+                let of = match &selector.platform {
+                    None => ground,
+                    // Of another platform nothing was read by name: its instances may be called as ours are.
+                    Some(name) => {
+                        let instances = ground.platforms.get(name);
+                        let unknown = || bad(format!("there is no platform `{name}` in the settings"));
+                        Ground { instances: instances.ok_or_else(unknown)?, addresses: &BTreeMap::new(), ..ground }
+                    }
+                };
+                let found =
+                    select(selector, of.instances, None, of.seed, None).map_err(|error| bad(error.to_string()))?;
+                blocks.extend(addresses(&found.targets, of)?);
             }
         }
     }

@@ -8,7 +8,7 @@ use super::timeline::{Schedule, schedule};
 use super::windows::{baseline_bounds, recovery_bounds};
 use super::words::what_it_does;
 use super::{Bounds, Plan, PlannedStep};
-use crate::engine::bounds;
+use crate::engine::{bounds, too_short};
 use crate::experiment::{Experiment, Inject, Lasting, Step, StepId, StepKind, Undo};
 use crate::fault::{AgentDescription, Fault};
 use crate::judge::{Sampling, WatchName};
@@ -120,6 +120,8 @@ pub fn plan(experiment: &Experiment, world: &World, seed: u64, caps: &Caps) -> R
         }
         notes.extend(notes_on(step));
     }
+    let brief = too_short(experiment, &world.sampling).into_iter();
+    refusals.extend(brief.map(|sentence| PlanRefusal { kind: PlanRefusalKind::BadInput, step: None, sentence }));
     let mut most_targets = 0;
     if refusals.is_empty() {
         for moment in moments(&experiment.method) {
@@ -212,7 +214,14 @@ pub(super) fn aim(
     if into.r#where.is_some() && matching.is_none() {
         return Err(CompileError::BadInput("`where` could not be asked, so nobody knows whom it means".to_owned()));
     }
-    let ground = Ground { instances, addresses: &world.addresses, agents: &world.agents, seed, certainty };
+    let ground = Ground {
+        instances,
+        addresses: &world.addresses,
+        platforms: &world.platforms,
+        agents: &world.agents,
+        seed,
+        certainty,
+    };
     // A shot every 100 ms for an hour would be 36,000 picks that nobody reads.
     let shots = shots(inject).min(100);
     let aims = (0..shots).map(|shot| {

@@ -3,7 +3,7 @@
 use super::{Caps, PlanRefusalKind, foresee, plan};
 use crate::engine::tests::build::*;
 use crate::experiment::{Edge, Experiment, Lasting, StepKind};
-use crate::fault::{Direction, Fault, Network, ZoneLoss, ZoneLossMode};
+use crate::fault::{Direction, Fault, Network, OrderFault, Peers, ZoneLoss, ZoneLossMode};
 use crate::name::{InstanceName, NodeName};
 use crate::plan::World;
 use crate::target::{LimitCaps, Pick, Selector};
@@ -245,6 +245,41 @@ fn the_orders_of_every_step_are_foreseen_once() {
     assert_eq!(orders[1].node, NodeName::new("n2"));
     let ids: BTreeSet<_> = orders.iter().map(|one| &one.order.id).collect();
     assert_eq!(ids.len(), orders.len());
+}
+
+#[test]
+fn peers_are_taken_from_their_own_platform() {
+    let cut_from = |platform: Option<&str>| {
+        let platform = platform.map(|name| name.parse().unwrap());
+        let peers = vec![crate::target::Peer::Instances(Box::new(Selector { platform, ..app("db") }))];
+        let fault = Fault::Network(Box::new(Network { partition: true, peers: Some(peers), ..Network::default() }));
+        let into = Selector { platform: "hosts".parse().ok(), ..app("api") };
+        experiment(vec![inject("cut", fault, into, for_seconds(1))])
+    };
+    let mut world = ground();
+    // An instance of the same name, elsewhere, that lists nothing: what was read of ours is not its own.
+    let mut db = instances().into_iter().find(|one| one.name.as_str() == "db-z1").unwrap();
+    world.addresses.insert(db.name.clone(), vec!["10.9.9.9".parse().unwrap()]);
+    db.addresses.clear();
+    world.platforms.insert("cloud".parse().unwrap(), vec![db.clone()]);
+    assert_eq!(
+        refusals(&cut_from(Some("nosuch")), &world, &Caps::default()),
+        bad("cut: peers: there is no platform `nosuch` in the settings")
+    );
+    let refused = foresee(&cut_from(Some("cloud")), &world, 7).unwrap_err();
+    assert!(refused[0].to_string().starts_with("cut: db-z1 lists no addresses"), "{refused:?}");
+    db.addresses = vec!["192.0.2.7".parse().unwrap()];
+    world.platforms.insert("cloud".parse().unwrap(), vec![db]);
+    for (platform, expected) in [
+        (Some("cloud"), vec!["192.0.2.7/32"]),
+        (Some("hosts"), vec!["10.0.1.2/32", "10.0.2.2/32", "10.0.3.2/32"]),
+        (None, vec!["10.0.1.2/32", "10.0.2.2/32", "10.0.3.2/32"]),
+    ] {
+        let orders = foresee(&cut_from(platform), &world, 7).unwrap();
+        let OrderFault::Network(network) = &orders[0].order.fault else { panic!("{orders:?}") };
+        let Peers::Only(blocks) = &network.peers else { panic!("{network:?}") };
+        assert_eq!(blocks.iter().map(ToString::to_string).collect::<Vec<_>>(), expected, "{platform:?}");
+    }
 }
 
 #[test]

@@ -20,6 +20,29 @@ fn gauge(values: impl Fn(i32) -> Option<f64>) -> World {
     world.answered(-11.0, 39.5, vec![series], vec![])
 }
 
+#[test]
+fn a_source_whose_clock_is_another_is_judged_at_the_runs_own_times() {
+    // Dark just before the fault and just after it, closed again in its middle.
+    let lit = |second: i32| f64::from(u8::from((0..20).contains(&second)));
+    let opened = |second: i32| f64::from(u8::from((3..12).contains(&second)));
+    let gauge = |skew: f64, values: &dyn Fn(i32) -> f64| {
+        let world = World::new(1.0, 0.1).skewed(skew).fault(0.0, 20.0);
+        let samples: Vec<(f64, f64)> = (-11..40).map(|second| (f64::from(second) + 0.1, values(second))).collect();
+        let series = world.series("a", &samples);
+        world.answered(-11.0, 39.5, vec![series], vec![])
+    };
+    for skew in [-7.0, 0.0, 7.0] {
+        gauge(skew, &lit).expect(&is(plain("lit"), "1"), Outcome::Passed, "");
+        let world = gauge(skew, &opened);
+        let (least, most) = times(world.expect(&becomes(plain("open"), "1", 5.0, start()), Outcome::Passed, ""));
+        assert!((least - 2.1).abs() < 1e-6 && (most - 3.2).abs() < 1e-6, "{skew}: {least} {most}");
+        assert_eq!(
+            world.find(&becomes(plain("open"), "1", 5.0, start())).transition,
+            Some((world.at(2.1), world.at(3.2)))
+        );
+    }
+}
+
 fn up_from(second: i32) -> impl Fn(i32) -> Option<f64> {
     move |now| Some(f64::from(u8::from(now >= second)))
 }

@@ -20,6 +20,8 @@ const LEAD: f64 = 60.0;
 
 pub struct World {
     pub zero: Timestamp,
+    /// The source's clock less ours.
+    pub skew: SignedDuration,
     pub timeline: Timeline,
     pub observed: Observed,
     pub baseline: Option<Baseline>,
@@ -36,22 +38,29 @@ impl World {
             Sampling { interval: Duration::from_secs_f64(interval), timeout: Duration::from_secs_f64(timeout) };
         Self {
             zero: Timestamp::from_second(1_700_000_000).unwrap(),
+            skew: SignedDuration::ZERO,
             timeline: Timeline::new(),
             observed: Observed::new(sampling),
             baseline: None,
         }
     }
 
+    /// With a source whose clock is so much ahead of ours; before anything is answered.
+    pub fn skewed(self, seconds: f64) -> Self {
+        Self { skew: length(seconds), ..self }
+    }
+
+    /// A time by the source's clock.
     pub fn at(&self, seconds: f64) -> Timestamp {
-        self.zero + length(seconds)
+        self.zero + length(seconds) + self.skew
     }
 
     pub fn moment(&self, seconds: f64) -> Moment {
-        Moment { elapsed: Duration::from_secs_f64(seconds + LEAD), wall: self.at(seconds) }
+        Moment { elapsed: Duration::from_secs_f64(seconds + LEAD), wall: self.zero + length(seconds) }
     }
 
     pub fn clock(&self) -> Clock {
-        Clock { began: self.at(-LEAD), skew: SignedDuration::ZERO }
+        Clock { began: self.zero - length(LEAD), skew: self.skew }
     }
 
     /// The step `fault`, its edges certain to the instant.

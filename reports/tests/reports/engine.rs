@@ -84,8 +84,12 @@ impl World {
             Command::Resolve { step, shot, .. } => {
                 let instances =
                     ["payments-1", "payments-2"].map(|name| instance(name, "payments", "zone-a", "10.0.1.12"));
-                let found =
-                    ResolvedTargets { instances: instances.into(), matching_where: None, addresses: BTreeMap::new() };
+                let found = ResolvedTargets {
+                    instances: instances.into(),
+                    matching_where: None,
+                    addresses: BTreeMap::new(),
+                    peers: BTreeMap::new(),
+                };
                 self.later(50, Event::TargetsResolved { step, shot, found: Box::new(found) });
             }
             Command::Inject { node, order } => {

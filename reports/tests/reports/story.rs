@@ -71,6 +71,7 @@ impl Story {
                 host: "lab".to_owned(),
                 kernel: "6.1.0-31-amd64".to_owned(),
             },
+            agents: std::collections::BTreeMap::new(),
         };
         Self { record: Record { header, entries: Vec::new(), judgement: None } }
     }

@@ -24,7 +24,7 @@ pub(super) async fn plan(arguments: &PlanArguments) -> Result<Exit, Stop> {
     let mut stops: Vec<Stop> = Vec::new();
     for read in &what.documents.experiments {
         let Some(experiment) = &read.experiment else { continue };
-        let known = setup.look_around(experiment).await?;
+        let known = setup.look_around(experiment, seed).await?;
         let plan = setup.plan(experiment, &known.world, seed)?;
         let text = plan_text(experiment, &plan) + &unasked(&plan, &known, local);
         let _closed = std::io::stdout().write_all(text.as_bytes());
@@ -43,7 +43,7 @@ pub(super) async fn plan(arguments: &PlanArguments) -> Result<Exit, Stop> {
     Err(Stop { exit: worst, message: messages.join("\n") })
 }
 
-/// Says which agents were not asked, and why not.
+/// Says which agents and metric sources were not asked, and why not.
 fn unasked(plan: &Plan, known: &Known, local: LocalAgent) -> String {
     let mut text = String::new();
     for node in plan.steps.iter().flat_map(|step| step.targets.keys()).collect::<std::collections::BTreeSet<_>>() {
@@ -54,6 +54,9 @@ fn unasked(plan: &Plan, known: &Known, local: LocalAgent) -> String {
         };
         writeln!(text, "NOT ASKED: whether the agent of node {node} would inject this; {reason}{hint}")
             .expect("writing to a string cannot fail");
+    }
+    for what in &known.unknown {
+        writeln!(text, "NOT ASKED: {what}").expect("writing to a string cannot fail");
     }
     text
 }
@@ -71,7 +74,7 @@ async fn ask_agents(
         return Ok(());
     }
     let mut world = known.world;
-    world.addresses = foresight::addresses(experiment, &world.platforms).await;
+    foresight::learn_addresses(experiment, &mut world).await;
     let refusals =
         foresight::refusals(experiment, &world, plan.seed, None, |node| setup.agents.get(node).cloned()).await;
     if refusals.is_empty() {

@@ -3,9 +3,8 @@
 
 use super::exit::{Exit, Stop};
 use super::past::find_run;
-use super::setup::{LocalAgent, Setup, agent_state};
+use super::setup::{LocalAgent, Setup};
 use crate::history::{LiveRun, StillLeft, Store};
-use crate::platform::{AgentLink, SocketAgent};
 use crate::settings::Settings;
 use crate::shell::{Actions, recover};
 use squall_experiments::name::RunId;
@@ -93,10 +92,10 @@ async fn recover_in_words(setup: &Setup, store: &mut Store, runs: Vec<RunId>) ->
         store,
         &setup.folder,
         runs,
-        |_, node| {
-            // Its inventory may be gone; on hosts every node without an address of its own is this one.
-            let local = || -> Arc<dyn AgentLink> { Arc::new(SocketAgent::local(setup.squall.clone(), &agent_state())) };
-            Some(setup.agents.get(node).cloned().unwrap_or_else(local))
+        |record, node| {
+            // Where the run had it: the settings here may be others, and their agents know no such fault.
+            let recorded = record.header.agents.get(node).map(|place| setup.link(place));
+            recorded.or_else(|| setup.agents.get(node).cloned())
         },
         |news| Actions::new(setup.squall.clone(), setup.client.clone(), Arc::clone(&setup.secrets), news),
         |line| eprintln!("{line}"),

@@ -17,7 +17,7 @@ use crate::shell::{Actions, Agents, Ground, Observer, Probe, Shell, Signals, tur
 use squall_experiments::engine::{Engine, is_bad_input};
 use squall_experiments::experiment::Experiment;
 use squall_experiments::fault::Fence;
-use squall_experiments::history::{Event, Header, RECORD_VERSION, Record, Versions};
+use squall_experiments::history::{Event, Header, RECORD_VERSION, Record, Versions, What};
 use squall_experiments::judge::Verdict;
 use squall_experiments::name::RunId;
 use squall_experiments::plan::Plan;
@@ -56,7 +56,7 @@ pub(super) async fn run(arguments: &RunArguments) -> Result<Exit, Stop> {
     for read in &what.documents.experiments {
         let Some(experiment) = &read.experiment else { continue };
         let file = &what.files[read.place.file];
-        let world = setup.look_around(experiment).await?.world;
+        let world = setup.look_around(experiment, seed).await?.world;
         let plan = setup.plan(experiment, &world, seed)?;
         // Its own file, and those without an experiment: an Inventory, say.
         let of_others: BTreeSet<usize> = what.documents.experiments.iter().map(|other| other.place.file).collect();
@@ -115,14 +115,24 @@ fn missing<'a>(planned: &[Planned<'a>]) -> Vec<&'a Experiment> {
     planned.iter().map(|one| one.experiment).collect()
 }
 
-/// The worst verdict; an error that the input alone is at fault for is bad input.
+/// The worst verdict; an error that the input alone is at fault for is bad input, unless another run of the same
+/// call has touched something.
 pub(super) fn exit(records: &[Record]) -> Exit {
     let of = |record: &Record| record.judgement.as_ref().map(|judgement| judgement.verdict);
     let mut errors = records.iter().filter(|record| of(record) == Some(Verdict::Error)).peekable();
     match squall_reports::worst(records) {
-        Some(Verdict::Error) if errors.peek().is_some() && errors.all(is_bad_input) => Exit::BadInput,
+        Some(Verdict::Error)
+            if errors.peek().is_some() && errors.all(is_bad_input) && !records.iter().any(has_touched) =>
+        {
+            Exit::BadInput
+        }
         worst => worst.map_or(Exit::Error, Exit::from),
     }
+}
+
+/// Whether a run injected or performed anything.
+fn has_touched(record: &Record) -> bool {
+    record.entries.iter().any(|entry| matches!(&entry.what, What::Command(command) if command.touches_a_target()))
 }
 
 fn show(record: &Record, to_stderr: bool) {
@@ -155,6 +165,7 @@ async fn run_one(
         placebo: arguments.placebo,
         again: one.again.clone(),
         versions: versions(),
+        agents: setup.places.clone(),
     };
     // The lock comes first: a run that stands in the history without one is taken for dead.
     let live = LiveRun::take(&setup.folder, &run).map_err(|error| Stop::failed(&error))?;
@@ -258,6 +269,31 @@ fn versions() -> Versions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::samples;
+    use squall_experiments::claim::HttpRequest;
+    use squall_experiments::engine::{Command, Phase};
+    use squall_experiments::experiment::{Action, StepId, Template};
+    use squall_experiments::history::{Activity, Entry, PreflightFailure};
+
+    #[test]
+    fn bad_input_is_said_only_where_nothing_was_touched() {
+        let record = |verdict, entries: Vec<What>| {
+            let at = samples::entry(1).at;
+            let entries = (1..).zip(entries).map(|(number, what)| Entry { number, at, what }).collect();
+            Record { header: samples::header("r"), entries, judgement: Some(samples::judgement(verdict)) }
+        };
+        let refused = PreflightFailure::BadInput { reasons: vec!["no process 7".into()] };
+        let refused = || record(Verdict::Error, vec![What::Event(Event::PreflightFailed(refused.clone()))]);
+        let entered = || vec![What::Command(Command::Enter(Phase::Method))];
+        let action = HttpRequest { url: Template::text("u"), method: "GET".into(), headers: [].into(), body: None };
+        let (activity, action) = (Activity::Action(StepId(1)), Action::Http(action));
+        let begun = || What::Command(Command::Begin { activity, action: action.clone(), timeout: None });
+        assert_eq!(exit(&[refused()]), Exit::BadInput);
+        assert_eq!(exit(&[refused(), record(Verdict::Passed, entered())]), Exit::BadInput, "it only watched");
+        assert_eq!(exit(&[refused(), record(Verdict::Passed, vec![begun()])]), Exit::Error);
+        assert_eq!(exit(&[refused(), record(Verdict::Failed, vec![begun()])]), Exit::Error);
+        assert_eq!(exit(&[refused(), record(Verdict::Error, entered())]), Exit::Error);
+    }
 
     #[test]
     fn the_command_that_runs_it_again_can_be_pasted() {

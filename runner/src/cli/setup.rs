@@ -7,9 +7,12 @@ use crate::metrics::{HttpClient, MetricSource, Prometheus};
 use crate::platform::{AgentLink, SocketAgent, locate};
 use crate::secrets::Secrets;
 use crate::settings::Settings;
+use crate::shell::paces::{Paces, paces};
 use crate::shell::{ReadInstances, asked_of_series, foresight};
 use squall_agent::state::StateFolder as AgentState;
+use squall_experiments::engine::source_of;
 use squall_experiments::experiment::{Action, Experiment, StepKind, Undo};
+use squall_experiments::history::AgentPlace;
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
 use squall_experiments::plan::{Caps, Plan, PlanRefusal, World, plan};
 use squall_experiments::target::Instance;
@@ -17,6 +20,7 @@ use squall_experiments::text::{Problem, SourceFile, render};
 use squall_experiments::written::settings::Allow;
 use squall_experiments::written::{self, AgentAddress, Inventory, Parameters, PlatformSource, Purpose};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +41,7 @@ pub(super) struct Setup {
     pub(super) secrets: Arc<Secrets>,
     pub(super) platforms: BTreeMap<PlatformName, ReadInstances>,
     pub(super) agents: BTreeMap<NodeName, Arc<dyn AgentLink>>,
+    pub(super) places: BTreeMap<NodeName, AgentPlace>,
     pub(super) sources: BTreeMap<String, Arc<dyn MetricSource>>,
     local: LocalAgent,
 }
@@ -50,10 +55,12 @@ pub(super) enum LocalAgent {
     LeftAlone,
 }
 
-/// The world as a plan is made for it, and the agents that did not answer, each with its reason.
+/// The world as a plan is made for it, the agents that did not answer, each with its reason, and what no metric
+/// source has said, a sentence each.
 pub(super) struct Known {
     pub(super) world: World,
     pub(super) unasked: BTreeMap<NodeName, String>,
+    pub(super) unknown: Vec<String>,
 }
 
 impl Setup {
@@ -69,6 +76,7 @@ impl Setup {
             secrets,
             platforms: BTreeMap::new(),
             agents: BTreeMap::new(),
+            places: BTreeMap::new(),
             sources: BTreeMap::new(),
             local,
             settings,
@@ -119,15 +127,26 @@ impl Setup {
 
     fn add_agents(&mut self, inventory: &Inventory) {
         for (name, node) in &inventory.nodes {
-            let link: Arc<dyn AgentLink> = match &node.agent {
-                AgentAddress::Local if self.local == LocalAgent::LeftAlone => {
-                    Arc::new(SocketAgent::at(agent_state().socket()))
-                }
-                AgentAddress::Local => Arc::new(SocketAgent::local(self.squall.clone(), &agent_state())),
-                AgentAddress::Unix(path) => Arc::new(SocketAgent::at(path.clone())),
+            let place = match &node.agent {
+                AgentAddress::Local => AgentPlace::Local { state: agent_state().path().to_owned() },
+                AgentAddress::Unix(path) => AgentPlace::Socket { path: path.clone() },
                 AgentAddress::Https(_) => continue,
             };
-            self.agents.insert(name.clone(), link);
+            self.agents.insert(name.clone(), self.link(&place));
+            self.places.insert(name.clone(), place);
+        }
+    }
+
+    /// The agent at a place.
+    pub(super) fn link(&self, place: &AgentPlace) -> Arc<dyn AgentLink> {
+        match (place, self.local) {
+            (AgentPlace::Local { state }, LocalAgent::Started) => {
+                Arc::new(SocketAgent::local(self.squall.clone(), &AgentState::at(state)))
+            }
+            (AgentPlace::Local { state }, LocalAgent::LeftAlone) => {
+                Arc::new(SocketAgent::at(AgentState::at(state).socket()))
+            }
+            (AgentPlace::Socket { path }, _) => Arc::new(SocketAgent::at(path.clone())),
         }
     }
 
@@ -150,7 +169,7 @@ impl Setup {
     }
 
     /// Asks platforms, sources and agents what a plan needs to know.
-    pub(super) async fn look_around(&self, experiment: &Experiment) -> Result<Known, Stop> {
+    pub(super) async fn look_around(&self, experiment: &Experiment, seed: u64) -> Result<Known, Stop> {
         let platforms = self.instances()?;
         let mut world = World { platforms, ..World::default() };
         for step in experiment.steps() {
@@ -159,9 +178,7 @@ impl Setup {
             let platform = inject.into.platform.as_ref().or_else(|| world.platforms.keys().next());
             let candidates = platform.and_then(|name| world.platforms.get(name)).into_iter().flatten();
             let candidates: Vec<Instance> = candidates.filter(|one| inject.into.matches(one)).cloned().collect();
-            let named = inject.into.platform.as_ref().and_then(|name| self.sources.get(name.as_str()));
-            let source = named.or_else(|| self.sources.get("")).or_else(|| self.sources.values().next());
-            let source = source.ok_or_else(|| {
+            let (_, source) = source_of(&self.sources, inject.into.platform.as_ref()).ok_or_else(|| {
                 Stop::bad_input("`where` asks a query, and no Prometheus is known: set `prometheus` in squall.yaml")
             })?;
             let matching = asked_of_series(condition, source.as_ref(), candidates.iter()).await.map_err(Stop::error)?;
@@ -183,7 +200,9 @@ impl Setup {
                 }
             }
         }
-        Ok(Known { world, unasked })
+        let Paces { sampling, unknown } = paces(experiment, &self.sources, seed).await;
+        world.sampling = sampling;
+        Ok(Known { world, unasked, unknown })
     }
 
     /// Makes the plan: whom it would hit now, refusing what cannot or may not be done.
@@ -242,7 +261,9 @@ fn refuse_the_dead(plan: &Plan, world: &World) -> Result<(), Stop> {
 /// Where this machine's agent keeps its state: `SQUALL_AGENT_STATE`, else where every agent does.
 pub(super) fn agent_state() -> AgentState {
     let named = std::env::var_os("SQUALL_AGENT_STATE").filter(|path| !path.is_empty());
-    named.map_or_else(AgentState::by_default, AgentState::at)
+    // Absolute: it is recorded, and what reverts there may start in another folder.
+    let absolute = |path: OsString| std::path::absolute(&path).unwrap_or_else(|_| path.into());
+    named.map_or_else(AgentState::by_default, |path| AgentState::at(absolute(path)))
 }
 
 /// Reads an inventory's file.

@@ -49,6 +49,7 @@ pub(crate) fn header(run: &str) -> Header {
         placebo: false,
         again: "squall run sample.yaml --seed 7".into(),
         versions: Versions { squall: "0".into(), host: "h".into(), kernel: "k".into() },
+        agents: BTreeMap::new(),
     }
 }
 

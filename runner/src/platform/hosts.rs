@@ -1,6 +1,7 @@
 //! Hosts: instances from an inventory, looked at on this machine.
 
 use super::addresses::addresses;
+use squall_agent::instance::pids_at;
 use squall_agent::process::ProcessFacts;
 use squall_experiments::target::{Instance, Locator, ProcessLocator};
 use std::net::IpAddr;
@@ -45,16 +46,11 @@ pub fn locate(instance: &Instance) -> Result<(), String> {
     }
     match &instance.locator.process {
         Some(ProcessLocator::Pidfile(path)) => process(path).map(|_| ()).map_err(|reason| format!("{name}: {reason}")),
-        Some(ProcessLocator::Cgroup(path)) => {
-            let folder = Path::new("/sys/fs/cgroup").join(path.strip_prefix("/").unwrap_or(path));
-            let processes = std::fs::read_to_string(folder.join("cgroup.procs"));
-            match processes {
-                Ok(_) => Ok(()),
-                Err(_) => Err(format!("{name}: there is no cgroup `{}`", folder.display())),
-            }
+        // Where the agent looks: one that would find it must not be overruled here.
+        Some(place @ (ProcessLocator::Cgroup(_) | ProcessLocator::Unit(_))) => {
+            pids_at(place).map(|_| ()).map_err(|refusal| format!("{name}: {}", refusal.reason))
         }
-        // Where a unit's processes are only its node's service manager can say.
-        Some(ProcessLocator::Unit(_)) | None => Ok(()),
+        None => Ok(()),
     }
 }
 
@@ -76,14 +72,10 @@ fn namespace(locator: &Locator) -> Result<PathBuf, String> {
         (None, Some(ProcessLocator::Pidfile(path))) => {
             process(path).map(|number| PathBuf::from(format!("/proc/{number}/ns/net")))
         }
-        (None, Some(ProcessLocator::Cgroup(path))) => {
-            let folder = Path::new("/sys/fs/cgroup").join(path.strip_prefix("/").unwrap_or(path));
-            let processes = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
-            let first = processes.lines().next().ok_or_else(|| format!("its cgroup `{}` is empty", path.display()))?;
+        (None, Some(place @ (ProcessLocator::Cgroup(_) | ProcessLocator::Unit(_)))) => {
+            let found = pids_at(place).map_err(|refusal| refusal.reason)?;
+            let first = found.first().ok_or_else(|| "nothing runs in its cgroup".to_owned())?;
             Ok(PathBuf::from(format!("/proc/{first}/ns/net")))
-        }
-        (None, Some(ProcessLocator::Unit(unit))) => {
-            Err(format!("the unit `{unit}` does not say where they are: write `addresses` or `netns`"))
         }
         (None, None) => Err("its entry names neither a process nor a namespace".to_owned()),
     }
@@ -126,6 +118,30 @@ mod tests {
         assert!(reason.starts_with("checkout-1: process ") && reason.ends_with("does not live"), "{reason}");
         std::fs::write(&pidfile, std::process::id().to_string()).unwrap();
         assert_eq!(locate(&by_pidfile(&pidfile)), Ok(()));
+    }
+
+    #[test]
+    fn processes_are_looked_for_where_the_agent_looks() {
+        // Of the trees of cgroups the one in which this process is: its place below any other is not there.
+        let text = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+        let own = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+        let found = |place: &ProcessLocator| pids_at(place).is_ok_and(|pids| pids.contains(&std::process::id()));
+        let Some(place) = own.map(|path| ProcessLocator::Cgroup(path.into())).find(found) else {
+            return eprintln!("skipped: this process is in no cgroup that can be read");
+        };
+        let here = instance(Locator { process: Some(place), netns: None });
+        assert_eq!(locate(&here), Ok(()));
+        let namespace = namespace(&here.locator).unwrap();
+        assert!(namespace.starts_with("/proc") && namespace.ends_with("ns/net"), "{}", namespace.display());
+    }
+
+    #[test]
+    fn a_cgroup_and_a_unit_that_are_not_there_are_named() {
+        let of = |process| instance(Locator { process: Some(process), netns: None });
+        let reason = locate(&of(ProcessLocator::Cgroup("/no/such.slice".into()))).unwrap_err();
+        assert_eq!(reason, "checkout-1: no cgroup `/no/such.slice`");
+        let reason = locate(&of(ProcessLocator::Unit("no-such-unit".into()))).unwrap_err();
+        assert_eq!(reason, "checkout-1: unit `no-such-unit.service` has no cgroup: it does not run");
     }
 
     #[tokio::test]

@@ -73,16 +73,17 @@ impl Agents {
 
     /// Reverts a fault, and goes on trying until the agent confirms.
     pub fn revert(&self, node: &NodeName, fault: FaultId) {
-        self.ask_revert(node, fault, WasOn::NotKnown);
+        self.ask_revert(node, fault, None);
     }
 
-    /// Reverts a fault of a runner that died; `was_on`: its agent had told that one that it was on.
-    pub fn revert_left(&self, node: &NodeName, fault: FaultId, was_on: WasOn) {
-        self.ask_revert(node, fault, was_on);
+    /// Reverts a fault of a runner that died. An agent that does not know it may be another one than had it, so it
+    /// counts as gone only when its lease has ended wherever it was.
+    pub fn revert_left(&self, node: &NodeName, fault: FaultId, left: Left) {
+        self.ask_revert(node, fault, Some(left));
     }
 
-    fn ask_revert(&self, node: &NodeName, fault: FaultId, was_on: WasOn) {
-        if !self.tell(node, Message::Revert(fault.clone(), was_on)) {
+    fn ask_revert(&self, node: &NodeName, fault: FaultId, left: Option<Left>) {
+        if !self.tell(node, Message::Revert(fault.clone(), left)) {
             let reason = format!("no agent is known for node `{node}`");
             let lost = Event::AgentLost { node: node.clone(), faults: BTreeSet::from([fault]), reason };
             let _unheard = self.events.send(lost);
@@ -98,6 +99,22 @@ impl Agents {
     }
 }
 
+/// What the record of a runner that died says of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Its lease.
+    pub lease: Duration,
+    /// Whether its agent had told that runner that it was on.
+    pub was_on: WasOn,
+}
+
+impl Left {
+    /// By then its lease has ended at whichever agent had it, if nobody renews it any more.
+    pub(super) fn over_within(self) -> Duration {
+        self.lease + BEYOND_LEASE
+    }
+}
+
 /// Whether an agent is known to have had a fault on: one that has forgotten it since has ended meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WasOn {
@@ -110,7 +127,7 @@ pub enum WasOn {
 /// What a session hears.
 enum Message {
     Inject(Box<Order>),
-    Revert(FaultId, WasOn),
+    Revert(FaultId, Option<Left>),
     /// The agent reported.
     Report(FaultId, AgentEvent),
     /// It answered an injection with a refusal.
@@ -133,6 +150,8 @@ struct Held {
     /// Its delivery, while that is repeated.
     delivery: Option<AbortHandle>,
     reverting: bool,
+    /// Of a runner that died: when it is over even at an agent that nobody asks any more.
+    over_at: Option<Instant>,
 }
 
 struct Session {
@@ -173,7 +192,7 @@ impl Session {
     fn hear(&mut self, message: Message) {
         match message {
             Message::Inject(order) => self.inject(*order),
-            Message::Revert(fault, was_on) => self.revert(fault, was_on),
+            Message::Revert(fault, left) => self.revert(fault, left),
             Message::Report(fault, event) => {
                 self.touch();
                 if !self.ours.contains(&fault) {
@@ -200,7 +219,13 @@ impl Session {
             }
             Message::Unknown(fault) => {
                 self.touch();
-                if let Some(held) = self.faults.remove(&fault) {
+                if let Some(over_at) = self.not_over_before(&fault) {
+                    let own = self.own.clone();
+                    self.tasks.spawn(async move {
+                        sleep_until(over_at).await;
+                        send(&own, Message::Unknown(fault));
+                    });
+                } else if let Some(held) = self.faults.remove(&fault) {
                     let cause = if held.known { EndCause::AgentRestart } else { EndCause::Asked };
                     self.report(fault, AgentEvent::Reverted { cause, evidence: None, differences: Vec::new() });
                 }
@@ -211,7 +236,7 @@ impl Session {
                     // It had it and has it no longer: its report, if there is one, is on its way. Asking for a
                     // revert is certain either way.
                     if self.faults.get(&fault).is_some_and(|held| held.known) {
-                        self.revert(fault, WasOn::Yes);
+                        self.revert(fault, None);
                     }
                 }
             }
@@ -223,6 +248,11 @@ impl Session {
             }
             Message::Silence(_) => {}
         }
+    }
+
+    /// When a fault is over that this agent does not know, if that is still to come.
+    fn not_over_before(&self, fault: &FaultId) -> Option<Instant> {
+        self.faults.get(fault)?.over_at.filter(|over_at| *over_at > Instant::now())
     }
 
     fn shortest_lease(&self) -> Option<Duration> {
@@ -263,16 +293,19 @@ impl Session {
                 wait(&mut pause).await;
             }
         });
-        self.faults.insert(fault, Held { lease, known: false, delivery: Some(delivery), reverting: false });
+        self.faults
+            .insert(fault, Held { lease, known: false, delivery: Some(delivery), reverting: false, over_at: None });
     }
 
-    fn revert(&mut self, fault: FaultId, was_on: WasOn) {
-        let lease = self.shortest_lease().unwrap_or_default();
+    fn revert(&mut self, fault: FaultId, left: Option<Left>) {
+        let lease = left.map(|left| left.lease).or(self.shortest_lease()).unwrap_or_default();
         self.wake(lease);
         self.ours.insert(fault.clone());
-        let new = Held { lease, known: false, delivery: None, reverting: false };
+        // Its runner is dead by now, so nobody has renewed it since.
+        let over_at = left.map(|left| Instant::now() + left.over_within());
+        let new = Held { lease, known: false, delivery: None, reverting: false, over_at };
         let held = self.faults.entry(fault.clone()).or_insert(new);
-        held.known |= was_on == WasOn::Yes;
+        held.known |= left.is_some_and(|left| left.was_on == WasOn::Yes);
         if std::mem::replace(&mut held.reverting, true) {
             return;
         }
@@ -298,7 +331,7 @@ impl Session {
 
     fn renew(&mut self) {
         while self.tasks.try_join_next().is_some() {}
-        self.renew_at = Instant::now() + self.shortest_lease().unwrap_or_default() / 3;
+        self.renew_at = Instant::now() + (self.shortest_lease().unwrap_or_default() / 3).max(FIRST_PAUSE);
         let asked: Vec<FaultId> = self.faults.keys().cloned().collect();
         let (link, fence, own) = (Arc::clone(&self.link), self.fence.clone(), self.own.clone());
         self.tasks.spawn(async move {

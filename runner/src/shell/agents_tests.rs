@@ -1,6 +1,6 @@
 //! Sessions against an agent that is made of a script: it fails, forgets, restarts and falls silent.
 
-use super::Agents;
+use super::{Agents, Left, WasOn};
 use crate::platform::{AgentLink, LinkError, Position, Reports};
 use futures::FutureExt as _;
 use futures::StreamExt as _;
@@ -32,7 +32,7 @@ struct Script {
 }
 
 #[derive(Clone, Default)]
-struct Scripted(Arc<Mutex<Script>>);
+pub(super) struct Scripted(Arc<Mutex<Script>>);
 
 impl Scripted {
     fn tell(&self, fault: &str, run: &str, event: AgentEvent) {
@@ -137,7 +137,7 @@ fn fence() -> Fence {
     Fence { run: RunId::new("r1"), epoch: 1 }
 }
 
-fn order(id: &str) -> Order {
+pub(super) fn order(id: &str) -> Order {
     Order {
         version: ORDER_VERSION,
         id: FaultId::new(id),
@@ -235,6 +235,33 @@ async fn a_fault_that_the_agent_never_heard_of_is_reverted() {
     let event = of_agent(inbox.recv().await.unwrap());
     assert!(matches!(event, AgentEvent::Reverted { cause: EndCause::Asked, .. }), "{event:?}");
     assert_eq!(script.asked("inject"), delivered, "once a revert is asked for nothing is delivered any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_never_saw_a_fault_of_a_dead_runner_is_not_believed_before_its_lease_has_ended() {
+    for (was_on, told) in [(WasOn::Yes, EndCause::AgentRestart), (WasOn::NotKnown, EndCause::Asked)] {
+        let (agents, mut inbox) = session(&Scripted::default());
+        let began = tokio::time::Instant::now();
+        let left = Left { lease: Duration::from_secs(15), was_on };
+        agents.revert_left(&NodeName::new("n1"), FaultId::new("f1"), left);
+        let AgentEvent::Reverted { cause, .. } = of_agent(inbox.recv().await.unwrap()) else { panic!("not reverted") };
+        assert_eq!((cause, began.elapsed().as_secs()), (told, 25), "lease and ten seconds");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_has_a_fault_of_a_dead_runner_is_believed_at_once() {
+    let script = Scripted::default();
+    script.0.lock().unwrap().known.push(order("f1"));
+    let (agents, mut inbox) = session(&script);
+    let left = Left { lease: Duration::from_secs(15), was_on: WasOn::Yes };
+    agents.revert_left(&NodeName::new("n1"), FaultId::new("f1"), left);
+    while script.asked("revert") == 0 || script.0.lock().unwrap().watchers.is_empty() {
+        tokio::time::advance(Duration::from_millis(50)).await;
+    }
+    let over = AgentEvent::Reverted { cause: EndCause::Asked, evidence: None, differences: vec![] };
+    script.tell("f1", "r1", over.clone());
+    assert_eq!(of_agent(inbox.recv().await.unwrap()), over);
 }
 
 #[tokio::test(start_paused = true)]

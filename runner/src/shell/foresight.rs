@@ -1,16 +1,15 @@
 //! Agents are asked about the orders of an experiment before anybody waits for anything: what one of them would
 //! refuse is said before a baseline has been measured for nothing. Nothing is touched by it.
 
-use super::ground::read_addresses;
+use super::ground::{add_addresses, read_addresses};
 use crate::platform::AgentLink;
 use futures::future::join_all;
 use squall_experiments::experiment::{Experiment, StepKind};
 use squall_experiments::fault::{Order, Refusal, RefusalKind};
-use squall_experiments::name::{InstanceName, NodeName, PlatformName, RunId};
+use squall_experiments::name::{NodeName, RunId};
 use squall_experiments::plan::{Foreseen, PlanRefusal, PlanRefusalKind, World, foresee, peers_of};
-use squall_experiments::target::Instance;
+use squall_experiments::target::Selector;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Everything that an agent would refuse if its orders came now; empty: nothing. `run`: whose orders they are;
@@ -69,19 +68,20 @@ fn refusal(foreseen: &Foreseen, refusal: Refusal) -> Option<PlanRefusal> {
     Some(PlanRefusal { kind, step: Some(foreseen.step.clone()), sentence })
 }
 
-/// The addresses of instances that list none, as far as a step of the experiment needs them.
-pub(crate) async fn addresses(
-    experiment: &Experiment,
-    platforms: &BTreeMap<PlatformName, Vec<Instance>>,
-) -> BTreeMap<InstanceName, Vec<IpAddr>> {
-    let mut found = BTreeMap::new();
+/// Adds the addresses of instances that list none, as far as a step of the experiment needs them.
+pub(crate) async fn learn_addresses(experiment: &Experiment, world: &mut World) {
+    let World { platforms, addresses, .. } = world;
     for step in experiment.steps() {
         let StepKind::Inject(inject) = &step.kind else { continue };
         let platform = inject.into.platform.as_ref().or_else(|| platforms.keys().next());
         let instances = platform.and_then(|name| platforms.get(name)).map(Vec::as_slice).unwrap_or_default();
-        found.extend(read_addresses(instances, &inject.into, &peers_of(&inject.fault)).await);
+        let peers = peers_of(&inject.fault);
+        let own: Vec<Selector> = peers.iter().filter(|peers| peers.platform.is_none()).cloned().collect();
+        addresses.extend(read_addresses(instances, &inject.into, &own).await);
+        for (name, instances) in platforms.iter_mut() {
+            add_addresses(name, instances, &peers).await;
+        }
     }
-    found
 }
 
 /// As lines of a message.

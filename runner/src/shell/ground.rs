@@ -5,6 +5,7 @@ use crate::history::{Claimed, LiveRun, StateFolder};
 use crate::metrics::{MetricError, MetricSource};
 use crate::platform::{AgentLink, Hosts};
 use jiff::{SignedDuration, Timestamp};
+use squall_experiments::engine::source_of;
 use squall_experiments::experiment::Experiment;
 use squall_experiments::history::{PlatformFacts, RefusedTargets, ResolvedTargets};
 use squall_experiments::name::{InstanceName, NodeName, PlatformName};
@@ -52,10 +53,7 @@ impl Ground {
 
     /// The metric source of a platform, and its key.
     pub(super) fn source(&self, platform: Option<&PlatformName>) -> Option<(&String, &Arc<dyn MetricSource>)> {
-        let named = platform.and_then(|name| self.sources.get_key_value(name.as_str()));
-        named
-            .or_else(|| self.sources.get_key_value(""))
-            .or_else(|| self.sources.iter().next().filter(|_| self.sources.len() == 1))
+        source_of(&self.sources, platform)
     }
 
     /// The sources with what preflight measured of their clocks.
@@ -94,8 +92,17 @@ impl Ground {
             }
             None => None,
         };
-        let addresses = read_addresses(&instances, into, peers).await;
-        Ok(ResolvedTargets { instances, matching_where, addresses })
+        let (own, others): (Vec<Selector>, Vec<Selector>) =
+            peers.iter().cloned().partition(|peers| peers.platform.is_none());
+        let addresses = read_addresses(&instances, into, &own).await;
+        let mut peers = BTreeMap::new();
+        for name in others.iter().filter_map(|selector| selector.platform.as_ref()).collect::<BTreeSet<_>>() {
+            let mut all = self.instances(Some(name)).map_err(|reason| format!("peers: {reason}"))?;
+            all.retain(|instance| is_peer(name, instance, &others));
+            add_addresses(name, &mut all, &others).await;
+            peers.insert(name.clone(), all);
+        }
+        Ok(ResolvedTargets { instances, matching_where, addresses, peers })
     }
 
     /// The instances whose own series satisfies a condition, asked for two intervals ago.
@@ -141,6 +148,19 @@ pub(super) async fn read_addresses(
         }
     }
     addresses
+}
+
+/// Fills in the addresses, read in their namespaces, of a platform's instances that peers match and that list none.
+pub(super) async fn add_addresses(platform: &PlatformName, instances: &mut [Instance], peers: &[Selector]) {
+    let silent = instances.iter_mut().filter(|instance| instance.addresses.is_empty());
+    for instance in silent.filter(|instance| is_peer(platform, instance, peers)) {
+        // Whether they are needed the engine knows; it refuses where they are missing.
+        instance.addresses = Hosts::addresses(instance).await.unwrap_or_default();
+    }
+}
+
+fn is_peer(platform: &PlatformName, instance: &Instance, peers: &[Selector]) -> bool {
+    peers.iter().any(|peers| peers.platform.as_ref() == Some(platform) && peers.matches(instance))
 }
 
 /// The instances whose own series satisfies a condition.

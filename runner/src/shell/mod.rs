@@ -9,11 +9,16 @@ mod agents;
 mod agents_tests;
 pub(crate) mod foresight;
 mod ground;
+#[cfg(test)]
+mod ground_tests;
 mod launch;
 mod observer;
+pub(crate) mod paces;
 mod preflight;
 mod probe;
 mod recover;
+#[cfg(test)]
+mod recover_tests;
 mod rules;
 mod sampling;
 mod signals;
@@ -23,7 +28,7 @@ mod turn;
 mod turn_tests;
 
 pub use actions::{ActionNews, ActionRequest, Actions};
-pub use agents::{Agents, WasOn};
+pub use agents::{Agents, Left, WasOn};
 pub use ground::{Ground, ReadInstances};
 pub use launch::{LAUNCH_WORD, end_leftover, launch};
 pub use observer::{Observer, SkewedSource};

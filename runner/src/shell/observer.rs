@@ -15,7 +15,7 @@ use crate::clock::RunClock;
 use crate::metrics::{MetricError, MetricSource};
 use jiff::{SignedDuration, Timestamp};
 use squall_experiments::claim::{Query, Source};
-use squall_experiments::engine::WatchOrder;
+use squall_experiments::engine::{WatchOrder, source_of};
 use squall_experiments::history::{Event, WatchFailure};
 use squall_experiments::judge::{Chunk, Labels, Sample, Sampling, Series, WatchName};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -70,8 +70,8 @@ impl Observer {
         let watch = order.watch.clone();
         let task = match order.source {
             Source::Query(ref query) => {
-                let found = self.source(order.platform.as_ref().map(|name| name.as_str()));
-                let Some(SkewedSource { source, skew }) = found.cloned() else {
+                let found = source_of(&self.sources, order.platform.as_ref());
+                let Some(SkewedSource { source, skew }) = found.map(|(_, found)| found.clone()) else {
                     let reason = "no Prometheus is known for it".to_owned();
                     return self.tell_failure(&watch, reason, true);
                 };
@@ -108,11 +108,6 @@ impl Observer {
         if let Some(task) = self.tasks.remove(watch) {
             task.abort();
         }
-    }
-
-    fn source(&self, platform: Option<&str>) -> Option<&SkewedSource> {
-        let named = platform.and_then(|name| self.sources.get(name));
-        named.or_else(|| (self.sources.len() == 1).then(|| self.sources.values().next()).flatten())
     }
 
     fn sampling_of(&self, watch: &WatchName, every: Duration) -> Sampling {
@@ -395,14 +390,20 @@ mod tests {
     }
 
     fn observer(source: &Arc<Recorded>) -> (Observer, UnboundedReceiver<Event>) {
+        observer_of(&[("", source)])
+    }
+
+    fn observer_of(sources: &[(&str, &Arc<Recorded>)]) -> (Observer, UnboundedReceiver<Event>) {
         let (events, inbox) = unbounded_channel();
         let client = crate::metrics::HttpClient::waiting(Duration::from_secs(5));
         let probe = Probe::new("squall".into(), client, Arc::default());
         let mut observer = Observer::new(RunClock::start(), Arc::new(probe), events);
-        let source: Arc<dyn MetricSource> = Arc::clone(source) as _;
-        let sources = BTreeMap::from([(String::new(), SkewedSource { source, skew: SignedDuration::ZERO })]);
+        let sources = sources.iter().map(|(name, source)| {
+            let source: Arc<dyn MetricSource> = Arc::clone(source) as _;
+            ((*name).to_owned(), SkewedSource { source, skew: SignedDuration::ZERO })
+        });
         let sampling = Sampling { interval: Duration::from_millis(100), timeout: Duration::from_millis(100) };
-        observer.know(sources, BTreeMap::from([(name(), sampling)]));
+        observer.know(sources.collect(), BTreeMap::from([(name(), sampling)]));
         (observer, inbox)
     }
 
@@ -462,6 +463,19 @@ mod tests {
 
     async fn next(inbox: &mut UnboundedReceiver<Event>) -> Event {
         tokio::time::timeout(Duration::from_secs(10), inbox.recv()).await.unwrap().unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_several_sources_a_platforms_own_is_asked_else_the_settings_own() {
+        for (platform, own) in [(None, false), (Some("two"), false), (Some("one"), true)] {
+            let [one, global] = [Arc::new(Recorded::default()), Arc::new(Recorded::default())];
+            let (mut observer, mut inbox) = observer_of(&[("", &global), ("one", &one)]);
+            let platform = platform.map(|name: &str| name.parse().unwrap());
+            observer.watch(WatchOrder { platform, ..order("m", true) });
+            let Event::Observed { .. } = next(&mut inbox).await else { panic!("nobody was asked") };
+            let asked = |source: &Recorded| !source.asked.lock().unwrap().is_empty();
+            assert_eq!((asked(&one), asked(&global)), (own, !own));
+        }
     }
 
     #[tokio::test]

@@ -25,10 +25,13 @@ const WORTH_A_WORD: Duration = Duration::from_secs(1);
 const TARGETS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Something that is watched.
-struct Watched<'a> {
-    name: WatchName,
-    source: &'a Source,
-    platform: Option<&'a PlatformName>,
+pub(super) struct Watched<'a> {
+    /// By which it is known.
+    pub(super) name: WatchName,
+    /// What is asked.
+    pub(super) source: &'a Source,
+    /// Of whose source.
+    pub(super) platform: Option<&'a PlatformName>,
     /// Judged by what counters added up to: on raw samples.
     totals: bool,
 }
@@ -115,7 +118,7 @@ impl Ground {
                 Err(reason) => return found.missing.push(format!("{}: {reason}", step.label())),
             }
         }
-        world.addresses = foresight::addresses(&self.experiment, &world.platforms).await;
+        foresight::learn_addresses(&self.experiment, &mut world).await;
         let agent = |node: &NodeName| self.agent(node);
         for refusal in foresight::refusals(&self.experiment, &world, self.seed, Some(&self.run), agent).await {
             let reason = format!("{}: {refusal}", self.place);
@@ -270,7 +273,7 @@ fn on_this_host(every: Duration) -> Sampling {
 }
 
 /// Everything that is watched, by its name.
-fn watched(experiment: &Experiment) -> Vec<Watched<'_>> {
+pub(super) fn watched(experiment: &Experiment) -> Vec<Watched<'_>> {
     let claims = experiment.claims().map(|claim| Watched {
         name: WatchName(claim.name.to_string()),
         source: &claim.source,

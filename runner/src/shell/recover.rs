@@ -2,7 +2,7 @@
 //! It never goes on. A run that ended while faults might remain is reverted again, by the same orders, until
 //! nothing is left.
 
-use super::{ActionNews, ActionRequest, Actions, Agents, WasOn, end_leftover};
+use super::{ActionNews, ActionRequest, Actions, Agents, Left, WasOn, end_leftover};
 use crate::clock::RunClock;
 use crate::history::{LiveRun, StateFolder, StillLeft, Store, StoreError};
 use crate::platform::AgentLink;
@@ -18,8 +18,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
-/// After this a fault's lease has ended at its agent, and the agent has had its time to say so.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// Beyond the end of the last lease: agents have had their time to say so.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The epoch of a takeover that cannot be counted: above the runner's own.
 const FIRST_TAKEOVER: u64 = 2;
@@ -147,17 +147,24 @@ async fn revert(
     let fence = Fence { run: record.header.run.clone(), epoch };
     let mut agents = Agents::new(fence, events);
     let mut open: BTreeMap<FaultId, String> = BTreeMap::new();
+    let mut asked: BTreeSet<FaultId> = BTreeSet::new();
+    let mut longest = Duration::ZERO;
     for fault in &left.faults {
+        let id = fault.order.id.clone();
+        open.insert(id.clone(), "its agent has not said that it is gone".to_owned());
+        takeover.note(What::Command(Command::Revert { node: fault.node.clone(), fault: id.clone() }));
         if let Some(link) = link(record, &fault.node) {
             agents.connect(fault.node.clone(), link);
+            asked.insert(id.clone());
         }
-        open.insert(fault.order.id.clone(), "its agent has not said that it is gone".to_owned());
         let was_on = if fault.was_on { WasOn::Yes } else { WasOn::NotKnown };
-        takeover.note(What::Command(Command::Revert { node: fault.node.clone(), fault: fault.order.id.clone() }));
-        agents.revert_left(&fault.node, fault.order.id.clone(), was_on);
+        let word = Left { lease: fault.order.lease.get(), was_on };
+        longest = longest.max(word.over_within());
+        agents.revert_left(&fault.node, id, word);
     }
-    let until = Instant::now() + PATIENCE;
-    while !open.is_empty() {
+    let until = Instant::now() + longest + PATIENCE;
+    // Of those whose agent nobody knows there is no more to hear than that.
+    while open.keys().any(|fault| asked.contains(fault)) || !inbox.is_empty() {
         match tokio::time::timeout_at(until, inbox.recv()).await {
             Ok(Some(event)) => {
                 if is_news(&event, left) {

@@ -147,8 +147,8 @@ fn a_command_that_settings_do_not_allow_does_not_run() {
     assert!(!is_there(&world.path("touched")));
 }
 
-/// A Prometheus that scrapes one target every second, and has no series yet.
-fn prometheus() -> String {
+/// A Prometheus that scrapes one target so often, and has no series yet.
+fn prometheus(interval: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -170,8 +170,9 @@ fn prometheus() -> String {
             stream.read_exact(&mut form).unwrap();
             let now = jiff::Timestamp::now().as_second();
             let data = if first.contains("/targets") {
-                r#"{"activeTargets":[{"labels":{},"health":"up","scrapeInterval":"1s","scrapeTimeout":"1s"}]}"#
-                    .to_owned()
+                let target =
+                    format!(r#"{{"labels":{{}},"health":"up","scrapeInterval":"{interval}","scrapeTimeout":"1s"}}"#);
+                format!(r#"{{"activeTargets":[{target}]}}"#)
             } else if String::from_utf8(form).unwrap().starts_with("query=time") {
                 format!(r#"{{"resultType":"scalar","result":[{now},"{now}"]}}"#)
             } else {
@@ -193,8 +194,30 @@ fn a_deadline_that_holds_fewer_than_three_scrapes_is_refused() {
     let claim =
         "    - name: opens\n      query: max(open)\n      becomes: 1\n      within: 2s\n      after: hold.start\n";
     world.write("short.yaml", &text.replace("  expect:\n", &format!("  expect:\n{claim}")));
-    world.write("squall.yaml", &format!("history: state\nprometheus: {{url: \"{}\"}}\n", prometheus()));
-    world.squall(&["run", "short.yaml", "--yes"]).exits(2, "holds fewer than three samples");
+    world.write("squall.yaml", &settings(&prometheus("1s")));
+    for words in [["plan", "short.yaml"].as_slice(), &["run", "short.yaml", "--yes"]] {
+        world.squall(words).exits(2, "`opens` has 2s, which holds fewer than three samples").exits(2, "SQ0509");
+    }
     assert_eq!(world.state_of_victim(), 'S');
-    world.squall(&["report", "last"]).exits(2, "SQ0509");
+    world.squall(&["runs"]).exits(0, "no runs yet");
+}
+
+fn settings(url: &str) -> String {
+    format!("history: state\nprometheus: {{url: \"{url}\"}}\n")
+}
+
+#[test]
+fn a_plan_knows_how_long_a_baseline_of_slow_scrapes_is_and_says_so_when_nobody_answers() {
+    let world = World::new();
+    world.pause("hold", "1s");
+    let text = std::fs::read_to_string(world.path("hold.yaml")).unwrap();
+    let steady = "  steadyState:\n    - name: healthy\n      query: min(up)\n      is: 1\n";
+    world.write("slow.yaml", &text.replace("  method:\n", &format!("{steady}  method:\n")));
+    world.write("squall.yaml", &settings(&prometheus("15s")));
+    let planned = world.squall(&["plan", "slow.yaml"]).exits(0, "baseline 7m 30s to ");
+    assert!(!planned.stdout.contains("NOT ASKED: how often"), "{planned:#?}");
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    world.write("squall.yaml", &settings(&format!("http://{nobody}")));
+    let planned = world.squall(&["plan", "slow.yaml"]).exits(0, "NOT ASKED: how often queries have samples: ");
+    assert!(planned.stdout.contains("preflight reads the interval"), "{planned:#?}");
 }

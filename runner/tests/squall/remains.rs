@@ -2,6 +2,8 @@
 
 use crate::world::{World, until};
 use rustix::process::Signal;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
 
 /// A load with two undos: one that succeeds and counts, one that fails until `mended` is there.
 fn stubborn(world: &World, length: &str) {
@@ -50,6 +52,31 @@ fn an_undo_that_fails_after_a_crash_is_remembered_too() {
     world.squall(&["revert"]).exits(6, "is closed: faults may remain");
     assert_eq!(world.state_of_victim(), 'S');
     remains_until_it_is_mended(&world);
+}
+
+#[test]
+fn a_fault_is_reverted_where_its_run_had_it_whatever_the_settings_say_now() {
+    let world = World::new();
+    world.pause("hold", "120s");
+    let far = squall_agent::state::StateFolder::at(world.path("far"));
+    let state = far.path().display().to_string();
+    let mut agent = world.command(&["agent", "serve", "--idle", "60", "--state", &state]);
+    let mut agent = agent.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the far agent listens", || UnixStream::connect(far.socket()).is_ok());
+    let text = std::fs::read_to_string(world.path("inventory.yaml")).unwrap();
+    let node = format!("spec:\n  nodes:\n    - {{name: far, agent: \"unix:{}\"}}\n", far.socket().display());
+    world.write("inventory.yaml", &text.replace("spec:\n", &node));
+    let running = world.begin(&["run", "hold.yaml", "--yes"], "method");
+    until("the victim is held", || world.state_of_victim() == 't');
+    running.signal(Signal::KILL);
+    assert_eq!(running.end().code, None);
+    // The same history, and a node that is not in the inventory any more.
+    world.write("inventory.yaml", &text);
+    world.squall(&["revert"]).exits(0, "is closed: aborted");
+    assert_eq!(world.state_of_victim(), 'S', "nothing is left, so nothing holds it");
+    assert_eq!(world.agent_process(), None, "this machine's own agent has nothing to do with it");
+    agent.kill().unwrap();
+    agent.wait().unwrap();
 }
 
 #[test]

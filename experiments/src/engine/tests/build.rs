@@ -1,6 +1,8 @@
 //! Experiments and inventories for tests, a line each.
 
-use crate::claim::{Claim, Dwell, HttpRequest, Program, Role, Source, Tolerance, Verb, Window};
+use crate::claim::{
+    Claim, Dwell, Formula, HttpRequest, Leaf, Program, Query, QueryShape, Role, Source, Tolerance, Verb, Window,
+};
 use crate::experiment::{
     Action, Edge, Event, Experiment, Inject, Instant, Lasting, Limits, Perform, Step, StepId, StepKind, Template, Undo,
     WaitFor, Witness,
@@ -14,6 +16,7 @@ use crate::unit::Length;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(crate) fn seconds(count: u64) -> Length {
     Length::from_secs(count)
@@ -189,6 +192,17 @@ pub(crate) fn becomes(name: &str, predicate: &str, within: u64, after: Instant) 
     claim(name, Role::Expect, http(&format!("http://{name}/")), verb)
 }
 
+/// A selector that is asked as it is.
+pub(crate) fn query(selector: &str) -> Source {
+    let text = Template::text(selector);
+    let leaf = Leaf { selector: text.clone(), looks_back: Duration::ZERO, offset: Duration::ZERO, pinned: false };
+    let formula = Some(Formula::Leaf(0));
+    Source::Query(Query {
+        text,
+        shape: Some(QueryShape { leaves: vec![leaf], plain: true, denominator: vec![], formula }),
+    })
+}
+
 /// `is: PREDICATE` at an event.
 pub(crate) fn is_at(name: &str, predicate: &str, source: Source, event: Instant) -> Claim {
     claim(name, Role::Expect, source, Verb::IsAt { predicate: predicate.parse().unwrap(), at: event })
@@ -269,5 +283,6 @@ pub(crate) fn header(experiment: Experiment) -> Header {
         placebo: false,
         again: "squall run test.yaml --seed 7".into(),
         versions: Versions { squall: "0.1.0".into(), host: "lab".into(), kernel: "6.18".into() },
+        agents: BTreeMap::new(),
     }
 }

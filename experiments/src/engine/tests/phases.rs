@@ -6,7 +6,8 @@ use crate::engine::{Command, Phase};
 use crate::experiment::{Edge, StepKind};
 use crate::fault::{AgentEvent, Evidence};
 use crate::history::{Activity, Event, PreflightFailure};
-use crate::judge::{Outcome, Verdict};
+use crate::judge::{Measure, Outcome, Verdict};
+use jiff::SignedDuration;
 use std::time::Duration;
 
 fn cut() -> crate::experiment::Step {
@@ -128,6 +129,24 @@ fn a_run_in_which_everything_is_seen_and_holds_has_passed() {
     assert!(left.is_empty(), "every watch is closed");
     let unwatched = world.commands().filter(|(_, command)| matches!(command, Command::Unwatch(_))).count();
     assert_eq!(unwatched, 5, "all but the one that was asked once");
+}
+
+#[test]
+fn one_source_for_all_platforms_is_judged_by_its_own_clock_whichever_platform_a_claim_names() {
+    for seconds in [-7, 7] {
+        let mut experiment = whole();
+        for claim in experiment.steady_state.iter_mut().chain(&mut experiment.expect) {
+            claim.platform = "hosts".parse().ok();
+            claim.source = query(claim.name.as_str());
+        }
+        let mut world = follows(SimulatedWorld::of(experiment)).skewed(SignedDuration::from_secs(seconds));
+        let judgement = world.run();
+        assert_eq!(judgement.verdict, Verdict::Passed, "{seconds}: {judgement:#?}");
+        let Some(Measure::TimeToBecome { least, most }) = &judgement.claims[2].measure else {
+            panic!("{judgement:#?}")
+        };
+        assert!(*most < Duration::from_secs(3) && *least < *most, "{seconds}: {least:?} {most:?}");
+    }
 }
 
 #[test]

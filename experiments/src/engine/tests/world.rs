@@ -2,10 +2,11 @@
 //! A test changes what it needs by an answer of its own.
 
 use super::build::{agents, instances};
+use crate::claim::Source;
 use crate::engine::{Command, Engine, Phase};
 use crate::fault::{AgentEvent, EndCause, Evidence, Order, OrderFault, ProcessSeen, Signal};
 use crate::history::{
-    ActionEnd, Activity, Entry, Event, Header, Preflight, Record, ResolvedTargets, WatchFailure, What,
+    ActionEnd, Activity, Entry, Event, Header, PlatformFacts, Preflight, Record, ResolvedTargets, WatchFailure, What,
 };
 use crate::judge::{Chunk, Judgement, Labels, Reading, Sample, Sampling, Series, WatchName};
 use crate::moment::Moment;
@@ -28,6 +29,10 @@ pub(super) struct SimulatedWorld {
     counter: u64,
     orders: BTreeMap<FaultId, (NodeName, Order)>,
     watched: BTreeMap<WatchName, (Duration, bool)>,
+    /// What is asked of a metric source, by that one's clock.
+    queried: BTreeSet<WatchName>,
+    /// That clock less ours.
+    skew: SignedDuration,
     pub(super) answer: Answer,
     pub(super) value: Value,
     pub(super) judgement: Option<Judgement>,
@@ -46,6 +51,8 @@ impl SimulatedWorld {
             counter: 0,
             orders: BTreeMap::new(),
             watched: BTreeMap::new(),
+            queried: BTreeSet::new(),
+            skew: SignedDuration::ZERO,
             answer: Box::new(|_, _| None),
             value: Box::new(|_, _| Some(1.0)),
             judgement: None,
@@ -66,6 +73,12 @@ impl SimulatedWorld {
 
     pub(super) fn valued(mut self, value: impl Fn(&str, Duration) -> Option<f64> + 'static) -> Self {
         self.value = Box::new(value);
+        self
+    }
+
+    /// With one metric source for all platforms, whose clock is so much ahead of ours.
+    pub(super) fn skewed(mut self, skew: SignedDuration) -> Self {
+        self.skew = skew;
         self
     }
 
@@ -167,7 +180,8 @@ impl SimulatedWorld {
                 self.watched.insert(name.clone(), (at + INTERVAL, false));
             }
             let value = (self.value)(&name.0, self.now);
-            let until = self.wall(self.now);
+            let skew = if self.queried.contains(&name) { self.skew } else { SignedDuration::ZERO };
+            let until = self.wall(self.now) + skew;
             let samples: Vec<Sample> = value.into_iter().map(|value| Sample(until, Reading::Number(value))).collect();
             let values = if samples.is_empty() { vec![] } else { vec![Series { labels: Labels::new(), samples }] };
             let chunk = Chunk {
@@ -195,7 +209,13 @@ impl SimulatedWorld {
     fn usual_answer(&mut self, command: &Command) -> Vec<(Duration, Event)> {
         let soon = Duration::from_millis(10);
         match command {
-            Command::Preflight => vec![(soon, Event::PreflightPassed(Box::new(preflight(&self.header))))],
+            Command::Preflight => {
+                let mut found = preflight(&self.header);
+                let facts = PlatformFacts { version: "3".into(), skew: self.skew };
+                // The golden record knows of none.
+                found.platforms.extend((!self.skew.is_zero()).then_some((String::new(), facts)));
+                vec![(soon, Event::PreflightPassed(Box::new(found)))]
+            }
             Command::Resolve { step, shot, .. } => {
                 vec![(soon, Event::TargetsResolved { step: *step, shot: *shot, found: Box::new(resolved()) })]
             }
@@ -223,6 +243,9 @@ impl SimulatedWorld {
                 vec![(soon, ended(*activity, ActionEnd::Stopped { output: String::new() }))]
             }
             Command::Watch(order) => {
+                if matches!(order.source, Source::Query(_)) {
+                    self.queried.insert(order.watch.clone());
+                }
                 self.watched.insert(order.watch.clone(), (self.now + soon, order.once));
                 vec![]
             }
@@ -288,7 +311,7 @@ pub(super) fn preflight(header: &Header) -> Preflight {
 }
 
 pub(super) fn resolved() -> ResolvedTargets {
-    ResolvedTargets { instances: instances(), matching_where: None, addresses: BTreeMap::new() }
+    ResolvedTargets { instances: instances(), matching_where: None, addresses: BTreeMap::new(), peers: BTreeMap::new() }
 }
 
 pub(super) fn agent_event(node: &NodeName, fault: &FaultId, event: AgentEvent) -> Event {

@@ -170,7 +170,12 @@ pub(super) fn breaker(told: Told) -> Story {
         Event::TargetsResolved {
             step: step(0),
             shot: 0,
-            found: Box::new(ResolvedTargets { instances, matching_where: None, addresses: BTreeMap::new() }),
+            found: Box::new(ResolvedTargets {
+                instances,
+                matching_where: None,
+                addresses: BTreeMap::new(),
+                peers: BTreeMap::new(),
+            }),
         },
     );
     let (off, last) = match told {
