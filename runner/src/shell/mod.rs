@@ -7,12 +7,16 @@ mod actions;
 mod agents;
 #[cfg(test)]
 mod agents_tests;
+mod follow;
 pub(crate) mod foresight;
 mod ground;
 #[cfg(test)]
 mod ground_tests;
 mod launch;
+mod matchers;
 mod observer;
+#[cfg(test)]
+mod observer_tests;
 pub(crate) mod paces;
 mod preflight;
 mod probe;

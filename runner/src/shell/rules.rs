@@ -1,6 +1,6 @@
 //! Proof that a series made by a rule would have been seen: `up` says nothing of rules.
 
-use super::observer::matchers;
+use super::matchers::matchers;
 use crate::metrics::{MetricError, RuleKind, RuleState};
 use jiff::Timestamp;
 use squall_experiments::judge::{Labels, Reading, Sample, Series};

@@ -1,6 +1,6 @@
 //! How a query's series are sampled: by the targets they come from, else by the gaps between their samples.
 
-use super::observer::matchers;
+use super::matchers::matchers;
 use crate::metrics::{MetricError, MetricSource, ScrapeTarget};
 use jiff::{SignedDuration, Timestamp};
 use squall_experiments::claim::Query;
