@@ -228,7 +228,8 @@ pub(super) fn changes(subject: &Subject<'_>, series: &[Required<'_>], question: 
             Change::Seen(edges) => last = Some(join(last, edges)),
             Change::Born(edges) => {
                 born = true;
-                if last.is_some() || already.is_some() {
+                // Where all the others were so before, nobody has seen anything change.
+                if last.is_some() || already == Some(true) {
                     last = Some(join(last, edges));
                 }
             }

@@ -237,6 +237,22 @@ fn several_series_must_all_satisfy_and_one_that_goes_missing_says_nothing() {
 }
 
 #[test]
+fn a_series_born_true_among_others_that_were_so_before_shows_no_change() {
+    let world = |a: fn(i32) -> Option<f64>, b: fn(i32) -> Option<f64>| {
+        let world = World::new(1.0, 0.1).fault(0.0, 20.0);
+        let samples = |values: fn(i32) -> Option<f64>| -> Vec<(f64, f64)> {
+            (-11..40).filter_map(|second| values(second).map(|value| (f64::from(second) + 0.1, value))).collect()
+        };
+        let (a, b) = (world.series("a", &samples(a)), world.series("b", &samples(b)));
+        world.answered(-11.0, 39.5, vec![a, b], vec![]).based(-11.0, -1.0)
+    };
+    let claim = becomes(plain("open"), "1", 8.0, start());
+    let born = |second: i32| (second >= 3).then_some(1.0);
+    world(|_| Some(1.0), born).expect(&claim, INCONCLUSIVE, "already");
+    world(|second| Some(f64::from(u8::from(second >= 4))), born).expect(&claim, Outcome::Passed, "became `1`");
+}
+
+#[test]
 fn the_first_sample_at_or_after_an_instant_decides() {
     let at = |offset: f64| Instant { offset: length(offset), ..end() };
     let claim = |offset: f64| claim(plain("lost"), Verb::IsAt { predicate: "0".parse().unwrap(), at: at(offset) });

@@ -60,43 +60,59 @@ pub async fn recover(
     mut tell: impl FnMut(&str),
 ) -> Result<Vec<Recovered>, RecoverError> {
     let mut recovered = Vec::new();
+    let mut failed = None;
     for run in runs {
-        // Held until the run is closed: two starts must not both do it.
-        let Some(_lock) = LiveRun::take(folder, &run)? else { continue };
-        let Some(record) = store.record(&run)? else { continue };
-        let mut left = leftovers(&record);
-        if let Some(still) = store.still_left(&run)? {
-            still.narrow(&mut left);
+        // What cannot be stored of one keeps no other from being reverted.
+        match recover_one(store, folder, run, &link, &actions, &mut tell).await {
+            Ok(one) => recovered.extend(one),
+            Err(error) => failed = failed.or(Some(error)),
         }
-        let why = match record.judgement.as_ref().map(|judgement| judgement.verdict) {
-            None => "was never finished",
-            Some(Verdict::FaultsMayRemain) => "may have left faults",
-            // It may have been closed between the question and the lock.
-            Some(_) => continue,
-        };
-        // Faults are reverted whether or not this can be stored; that it cannot is said at the end.
-        let epoch = store.take_over(&run);
-        tell(&format!("run {run} {why}; {}", in_words(&left)));
-        for process in store.processes(&run)? {
-            end_leftover(&process);
-        }
-        let mut takeover = Takeover::of(&record);
-        revert(&record, &left, &link, *epoch.as_ref().unwrap_or(&FIRST_TAKEOVER), &mut takeover).await;
-        undo(&left, &actions, &mut takeover).await;
-        epoch?;
-        let Takeover { outcome, entries, .. } = takeover;
-        let judgement = close(&record, &outcome);
-        // First what is left: a run that is closed without it would be undone twice.
-        store.leave(&run, &StillLeft::from(&outcome))?;
-        let unfinished = record.judgement.is_none();
-        if unfinished {
-            store.append(&run, &entries, true)?;
-            store.finish(&run, Timestamp::now(), &judgement)?;
-        }
-        let closed = unfinished.then_some(judgement.verdict);
-        recovered.push(Recovered { run, closed, remaining: judgement.remaining });
     }
-    Ok(recovered)
+    failed.map_or(Ok(recovered), Err)
+}
+
+async fn recover_one(
+    store: &mut Store,
+    folder: &StateFolder,
+    run: RunId,
+    link: &impl Fn(&Record, &NodeName) -> Option<Arc<dyn AgentLink>>,
+    actions: &impl Fn(tokio::sync::mpsc::UnboundedSender<ActionNews>) -> Actions,
+    tell: &mut impl FnMut(&str),
+) -> Result<Option<Recovered>, RecoverError> {
+    // Held until the run is closed: two starts must not both do it.
+    let Some(_lock) = LiveRun::take(folder, &run)? else { return Ok(None) };
+    let Some(record) = store.record(&run)? else { return Ok(None) };
+    let mut left = leftovers(&record);
+    if let Some(still) = store.still_left(&run)? {
+        still.narrow(&mut left);
+    }
+    let why = match record.judgement.as_ref().map(|judgement| judgement.verdict) {
+        None => "was never finished",
+        Some(Verdict::FaultsMayRemain) => "may have left faults",
+        // It may have been closed between the question and the lock.
+        Some(_) => return Ok(None),
+    };
+    // Faults are reverted whether or not this can be stored; that it cannot is said at the end.
+    let epoch = store.take_over(&run);
+    tell(&format!("run {run} {why}; {}", in_words(&left)));
+    for process in store.processes(&run)? {
+        end_leftover(&process);
+    }
+    let mut takeover = Takeover::of(&record);
+    revert(&record, &left, link, *epoch.as_ref().unwrap_or(&FIRST_TAKEOVER), &mut takeover).await;
+    undo(&left, actions, &mut takeover).await;
+    epoch?;
+    let Takeover { outcome, entries, .. } = takeover;
+    let judgement = close(&record, &outcome);
+    // First what is left: a run that is closed without it would be undone twice.
+    store.leave(&run, &StillLeft::from(&outcome))?;
+    let unfinished = record.judgement.is_none();
+    if unfinished {
+        store.append(&run, &entries, true)?;
+        store.finish(&run, Timestamp::now(), &judgement)?;
+    }
+    let closed = unfinished.then_some(judgement.verdict);
+    Ok(Some(Recovered { run, closed, remaining: judgement.remaining }))
 }
 
 /// What is heard and done while a run is taken over, as its record has it.
@@ -180,7 +196,7 @@ async fn revert(
                 if is_news(&event, left) {
                     takeover.note(What::Event(event.clone()));
                 }
-                hear(event, &mut open);
+                hear(event, left, &mut open);
             }
             Ok(None) | Err(_) => break,
         }
@@ -199,10 +215,20 @@ fn is_news(event: &Event, left: &Leftovers) -> bool {
     }
 }
 
-fn hear(event: Event, open: &mut BTreeMap<FaultId, String>) {
+fn hear(event: Event, left: &Leftovers, open: &mut BTreeMap<FaultId, String>) {
     match event {
         Event::Agent { fault, event, .. } => match event {
-            AgentEvent::Done { .. } | AgentEvent::Refused { .. } => drop(open.remove(&fault)),
+            AgentEvent::Done { .. } | AgentEvent::Refused { .. } => {
+                let Some(left) = left.faults.iter().find(|left| left.order.id == fault) else { return };
+                // What lasts is gone when it is reverted; what was on stays on whatever its agent refuses.
+                let is_over = match event {
+                    AgentEvent::Done { .. } => left.order.fault.is_one_shot(),
+                    _ => !left.was_on,
+                };
+                if is_over {
+                    open.remove(&fault);
+                }
+            }
             AgentEvent::Reverted { differences, .. } if differences.is_empty() => drop(open.remove(&fault)),
             AgentEvent::Reverted { differences, .. } => {
                 let what: Vec<&str> = differences.iter().map(|difference| difference.what.as_str()).collect();

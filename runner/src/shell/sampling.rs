@@ -17,6 +17,9 @@ const LOOK_BACK: Duration = Duration::from_secs(60);
 /// so before it. A scrape takes no more than 10 minutes (`maxAheadTime` in Prometheus' scrape/scrape.go).
 const LOOK_AHEAD: SignedDuration = SignedDuration::from_mins(15);
 
+/// Clocks that are kept by NTP are no further apart.
+const CLOCKS_APART: Duration = Duration::from_secs(1);
+
 /// What was found about one query.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct QueryFacts {
@@ -54,7 +57,7 @@ pub(super) async fn query_facts(
             return Ok(None);
         };
         facts.sampling = coarser(facts.sampling, sampling);
-        if let Some(ahead) = ahead(source, &selector, now, sampling).await? {
+        if let Some(ahead) = ahead(source, &selector, now).await? {
             facts.stale.push(format!(
                 "`{selector}` has samples of a time to come, {ahead} ahead of Prometheus' clock: its exporter stamps them, \
                  and its clock is wrong; set `honor_timestamps: false` for it"
@@ -80,18 +83,14 @@ pub(super) async fn query_facts(
 }
 
 /// How far the newest sample is ahead of the source's clock, if it is.
-async fn ahead(
-    source: &dyn MetricSource,
-    selector: &str,
-    now: Timestamp,
-    sampling: Sampling,
-) -> Result<Option<Length>, MetricError> {
-    // Asked a moment later than the clock was.
-    let slack = SignedDuration::try_from(sampling.interval * 3 + sampling.timeout).unwrap_or_default();
-    let (Ok(from), Ok(until)) = (now.checked_add(slack), now.checked_add(LOOK_AHEAD)) else { return Ok(None) };
-    let series = source.samples(selector, from, until).await?.series;
+async fn ahead(source: &dyn MetricSource, selector: &str, now: Timestamp) -> Result<Option<Length>, MetricError> {
+    let Ok(until) = now.checked_add(LOOK_AHEAD) else { return Ok(None) };
+    let series = source.samples(selector, now, until).await?.series;
     let newest = series.iter().filter_map(|series| series.samples.last()).map(|sample| sample.0).max();
-    Ok(newest.map(|newest| Length::from(round(age(newest, now)))))
+    let Some(newest) = newest else { return Ok(None) };
+    // Asked afterwards: a sample that came meanwhile is of no time to come.
+    let ahead = age(newest, source.clock().await?);
+    Ok((ahead > CLOCKS_APART).then(|| Length::from(round(ahead))))
 }
 
 /// Why a query has no value most of the time: a sample stands for its series only as long as Prometheus looks back.
@@ -229,6 +228,7 @@ mod tests {
         let targets = [target("shop", 200)];
         let found = facts(&source("shop", &[1800, 2000, 2100]), &targets, "m").await.unwrap();
         assert!(found.stale.is_empty(), "{:?}", found.stale);
+        let targets = [target("shop", 15_000)];
         let found = facts(&source("shop", &[1800, 2000, 22_000]), &targets, "m").await.unwrap();
         assert!(found.stale[0].contains("20s ahead of Prometheus' clock"), "{:?}", found.stale);
     }

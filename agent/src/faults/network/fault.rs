@@ -208,13 +208,15 @@ impl NetworkFault {
         let mut errors = Vec::new();
         // First the gate, so that nothing new is held; then what is held is let go; only then the
         // tables: when a hook goes, the kernel *drops* whatever waits in any queue of the namespace.
-        errors.extend(self.shut().err());
+        let open = self.shut();
+        let is_shut = open.is_empty();
+        errors.extend(open);
         // A reader that broke since anybody looked is no failure to revert: it is the fault that failed.
         self.broken = self.broken.take().or_else(|| self.holder.as_mut().and_then(|holder| holder.stop().err()));
         errors.extend(self.count().err());
         if let Some(owner) = self.owner.take() {
             let tables = Tables { owner, name: self.name.clone(), families: std::mem::take(&mut self.families) };
-            let (fate, standing) = self.neighbours.remove(tables);
+            let (fate, standing) = self.neighbours.remove(tables, is_shut);
             self.fate = fate;
             errors.extend(standing);
         }
@@ -229,17 +231,17 @@ impl NetworkFault {
         self.fate == Fate::Left
     }
 
-    fn shut(&mut self) -> Result<(), NetlinkError> {
-        let Some(owner) = &mut self.owner else { return Ok(()) };
+    /// Shuts the gate of every family, whatever becomes of the others; what went wrong.
+    fn shut(&mut self) -> Vec<NetlinkError> {
+        let Some(owner) = &mut self.owner else { return Vec::new() };
+        let mut errors = Vec::new();
         for &family in &self.families {
             let mut batch = Batch::default();
             batch.remove_elements(family, &self.name, LEASE, &[lease_element(Duration::ZERO)]);
-            match batch.commit(owner) {
-                Err(error) if error.errno == Errno::ENOENT => {} // the lease has ended
-                result => result?,
-            }
+            // Not there: the lease has ended.
+            errors.extend(batch.commit(owner).err().filter(|error| error.errno != Errno::ENOENT));
         }
-        Ok(())
+        errors
     }
 
     fn count(&mut self) -> Result<(), NetlinkError> {

@@ -67,14 +67,16 @@ impl Neighbours {
         }
     }
 
-    /// Removes a fault's tables, its gate shut and its packets let go; or leaves them if another one holds packets. If this
-    /// one was the last to hold, what others have left goes too.
-    pub fn remove(&mut self, tables: Tables) -> (Fate, Vec<NetlinkError>) {
+    /// Removes a fault's tables, its packets let go; or leaves them if another one holds packets. If this one was the last
+    /// to hold, what others have left goes too.
+    ///
+    /// `is_shut`: its gate is. Tables that still act go at once: another fault may lose packets, but none outlives its end.
+    pub fn remove(&mut self, tables: Tables, is_shut: bool) -> (Fate, Vec<NetlinkError>) {
         let mut shared = lock(&self.shared);
         if std::mem::take(&mut self.holds) {
             shared.holding -= 1;
         }
-        if shared.holding > 0 && !tables.families.is_empty() {
+        if shared.holding > 0 && is_shut && !tables.families.is_empty() {
             shared.left.push(tables);
             return (Fate::Left, Vec::new());
         }
@@ -107,4 +109,35 @@ impl Tables {
 /// Whoever panicked with it had nothing half done: counts and lists are changed in one go.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::in_scratch_namespace;
+    use crate::netlink::Protocol;
+
+    #[test]
+    fn what_still_acts_goes_whoever_holds_packets_beside_it() {
+        let done = in_scratch_namespace(|| {
+            // Tables that are gone already: what counts is whether they are kept.
+            let tables = || Tables {
+                owner: Socket::open(Protocol::Netfilter).unwrap(),
+                name: "squall_test".to_owned(),
+                families: vec![Family::Inet],
+            };
+            let namespace = u64::MAX;
+            let (mut holding, mut over) = (Neighbours::of(namespace), Neighbours::of(namespace));
+            holding.begin_to_hold();
+            assert_eq!(over.remove(tables(), true).0, Fate::Left);
+            assert_eq!(over.remove(tables(), false).0, Fate::Removed);
+            let (fate, errors) = holding.remove(tables(), true);
+            assert!(fate == Fate::Removed && errors.is_empty(), "{errors:?}");
+        });
+        if let Err(error) = done {
+            let is_ci = std::env::var_os("CI").is_some();
+            assert!(!is_ci, "no network namespace can be made: {error}");
+            eprintln!("skipped: {error}");
+        }
+    }
 }
