@@ -136,13 +136,20 @@ impl Fault {
 
     /// Looks after it.
     pub fn tend(&mut self) -> Standing {
+        // First of all: what came back while nobody looked is killed, and only then told of.
+        if let Self::Kill(kill) = self {
+            kill.tend();
+        }
         if self.broke() {
             return Standing::Broke;
         }
         match self {
             Self::Kill(kill) => {
-                kill.tend();
-                if kill.is_done() { Standing::Done } else { Standing::On }
+                if kill.is_done() {
+                    Standing::Done
+                } else {
+                    Standing::On
+                }
             }
             Self::Pause(pause) => {
                 pause.tend();
@@ -160,7 +167,17 @@ impl Fault {
 
     /// Whether what carries it broke, once. After a revert: whether that was found only by ending it.
     pub fn broke(&mut self) -> bool {
-        let Self::Network(on) = self else { return false };
+        let on = match self {
+            Self::Network(on) => on,
+            Self::Pause(_) => return false,
+            Self::Kill(kill) => {
+                let gap = kill.broke();
+                if let Some(gap) = gap {
+                    tracing::error!(?gap, "an instance was not held down: this agent hung");
+                }
+                return gap.is_some();
+            }
+        };
         let broken = on.fault.broke();
         if let Some(error) = &broken {
             tracing::error!(fault = %on.id, error = explain(error), "packets passed unheld");

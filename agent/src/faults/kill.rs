@@ -20,6 +20,10 @@ const LATEST_SHOWN: usize = 16;
 /// So many different failures are named: a supervisor may bring the same one back for hours.
 const FAILURES_NAMED: usize = 16;
 
+/// Whoever holds an instance down looks every [`POLL`]; after this long without a look he has hung, and what came back
+/// meanwhile was up.
+const HANGS_AFTER: Duration = Duration::from_secs(1);
+
 /// How a kill was ordered.
 #[derive(Debug, Clone)]
 pub struct KillOrder {
@@ -62,6 +66,10 @@ pub struct Kill {
     known: HashSet<(u32, u64)>,
     /// The pidfile whose process has had its signal.
     handled: Option<PidfileStamp>,
+    /// When it was looked after last.
+    pub(super) looked: Instant,
+    /// For how long an instance that should be held down was not looked after, until it is told.
+    unwatched: Option<Duration>,
 }
 
 /// A pidfile as it was at one moment. One that has not been written since names a process that had its
@@ -126,7 +134,8 @@ impl Kill {
             });
         }
         let reappeared = Vec::new();
-        Ok(Self { order, locator, first, reappeared, restarts: 0, failed, kill_at, known, handled })
+        let (looked, unwatched) = (Instant::now(), None);
+        Ok(Self { order, locator, first, reappeared, restarts: 0, failed, kill_at, known, handled, looked, unwatched })
     }
 
     /// Whether at least one of these processes could be signalled. None is.
@@ -148,6 +157,7 @@ impl Kill {
 
     /// Nothing is to be put back; nothing more is killed once this object is dropped.
     pub fn revert(&mut self) {
+        self.notice_gap();
         self.kill_at = None;
         self.order.hold_down = false;
         self.notice_exits();
@@ -155,6 +165,7 @@ impl Kill {
 
     /// Looks after exits, the end of the grace, and what reappeared.
     pub fn tend(&mut self) {
+        self.notice_gap();
         self.notice_exits();
         if self.kill_at.is_some_and(|at| at <= Instant::now()) {
             self.kill_at = None;
@@ -202,6 +213,18 @@ impl Kill {
             exited: signalled.exited,
         });
         Evidence::Signalled { processes: processes.collect(), restarts: self.restarts, failed: self.failed.clone() }
+    }
+
+    /// For how long an instance that should have been held down was not looked after, once.
+    pub fn broke(&mut self) -> Option<Duration> {
+        self.unwatched.take()
+    }
+
+    fn notice_gap(&mut self) {
+        let gap = std::mem::replace(&mut self.looked, Instant::now()).elapsed();
+        if self.order.hold_down && gap > HANGS_AFTER {
+            self.unwatched = Some(gap);
+        }
     }
 
     fn notice_exits(&mut self) {

@@ -42,6 +42,22 @@ fn seen(kill: &mut Kill) -> (Vec<ProcessSeen>, u32) {
 }
 
 #[test]
+fn an_instance_that_nobody_looked_after_was_not_held_down() {
+    for hold_down in [false, true] {
+        let mut child = Doomed::spawn(Command::new("sleep").arg("100"));
+        let order = KillOrder { hold_down, ..order(Signal::KILL) };
+        let mut kill = Kill::inject(order, Locator::default(), hold(&child)).unwrap();
+        kill.tend();
+        assert_eq!(kill.broke(), None);
+        kill.looked -= Duration::from_secs(5);
+        kill.tend();
+        assert_eq!(kill.broke().is_some_and(|gap| gap >= Duration::from_secs(5)), hold_down);
+        assert_eq!(kill.broke(), None, "it is told once");
+        child.wait().unwrap();
+    }
+}
+
+#[test]
 fn a_killed_process_is_seen_to_exit() {
     let mut child = Doomed::spawn(Command::new("sleep").arg("100"));
     let mut kill = Kill::inject(order(Signal::KILL), Locator::default(), hold(&child)).unwrap();
