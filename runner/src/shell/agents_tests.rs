@@ -35,7 +35,17 @@ struct Script {
 pub(super) struct Scripted(Arc<Mutex<Script>>);
 
 impl Scripted {
-    fn tell(&self, fault: &str, run: &str, event: AgentEvent) {
+    /// That has these orders.
+    pub(super) fn knowing(orders: Vec<Order>) -> Self {
+        Self(Arc::new(Mutex::new(Script { known: orders, ..Script::default() })))
+    }
+
+    /// Whether somebody watches its reports.
+    pub(super) fn is_watched(&self) -> bool {
+        !self.0.lock().unwrap().watchers.is_empty()
+    }
+
+    pub(super) fn tell(&self, fault: &str, run: &str, event: AgentEvent) {
         let report = AgentReport {
             number: 1,
             at: Timestamp::UNIX_EPOCH,

@@ -7,6 +7,7 @@ use crate::history::{StateFolder, Store};
 use crate::metrics::HttpClient;
 use crate::platform::AgentLink;
 use squall_experiments::engine::Command;
+use squall_experiments::fault::{AgentEvent, EndCause, Evidence};
 use squall_experiments::history::{AgentPlace, Entry, What};
 use squall_experiments::judge::Verdict;
 use squall_experiments::moment::Moment;
@@ -64,4 +65,23 @@ async fn a_fault_that_its_agent_does_not_know_counts_as_gone_when_its_lease_has_
     let (run, took) = recovered(Some(Arc::new(Scripted::default()))).await;
     assert_eq!((run.closed, run.remaining.len()), (Some(Verdict::Aborted), 0));
     assert_eq!(took.as_secs(), 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lasts_is_gone_when_its_agent_says_that_it_is_undone_and_not_before() {
+    let evidence = Evidence::Paused { held: 1, threads: 1, died: 0 };
+    let undone = AgentEvent::Reverted { cause: EndCause::Asked, evidence: None, differences: Vec::new() };
+    for (event, verdict) in [(AgentEvent::Done { evidence }, Verdict::FaultsMayRemain), (undone, Verdict::Aborted)] {
+        let agent = Scripted::knowing(vec![order("f1")]);
+        let teller = agent.clone();
+        let telling = tokio::spawn(async move {
+            while !teller.is_watched() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            teller.tell("f1", "r1", event);
+        });
+        let (run, _) = recovered(Some(Arc::new(agent))).await;
+        telling.await.unwrap();
+        assert_eq!(run.closed, Some(verdict));
+    }
 }
